@@ -1,0 +1,1 @@
+//! visor-tests
