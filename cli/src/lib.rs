@@ -1,1 +1,4 @@
-//! visor
+//! The command line of visor: what `supervisord` and `supervisorctl` share, and their parts that
+//! are worth testing without starting a process.
+
+pub mod getopt;
