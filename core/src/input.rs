@@ -119,6 +119,9 @@ pub enum Input<'a> {
         error: String,
         /// Bytes of `WriteLog` that are lost.
         lost_bytes: u64,
+        /// Whether the log can still be written to (a full disk, a rotation that could not rename);
+        /// if not, it must be opened again first.
+        open: bool,
     },
     /// Answers `ReadLog`.
     LogRead {
