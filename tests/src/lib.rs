@@ -1,1 +1,3 @@
-//! visor-tests
+//! What the tests of visor share.
+
+pub mod e2e;
