@@ -36,7 +36,7 @@ id! {
     ConnId(u64)
 }
 id! {
-    /// One HTTP server: its position in [`Config::servers`](crate::config::Config::servers).
+    /// One HTTP server. Minted by the core for each [`Action::Listen`](crate::Action::Listen).
     ServerId(u32)
 }
 id! {

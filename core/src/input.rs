@@ -173,6 +173,9 @@ pub enum Input<'a> {
     },
 
     // ---- the daemon ----
+    /// Whoever runs the core in its own process wants something: what clients ask for through a
+    /// server, without one. What cannot be done is not done.
+    Command(Command),
     /// The daemon received a signal (never CHLD: that is the runtime's business).
     Signal(Signal),
     /// Answers `ReadConfig`.
@@ -185,6 +188,28 @@ pub enum Input<'a> {
         /// Or the system's reason.
         result: Result<(), String>,
     },
+}
+
+/// A request from the program the core runs in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Command {
+    /// Start a process.
+    Start(ProcessId),
+    /// Stop a process.
+    Stop(ProcessId),
+    /// Send a process a signal.
+    Signal(ProcessId, Signal),
+    /// Add a group of the configuration that was read last.
+    AddGroup(String),
+    /// Remove a group all of whose processes are stopped.
+    RemoveGroup(String),
+    /// Read the configuration; groups can be added from it afterwards.
+    Reread,
+    /// Stop everything and start anew with a new configuration.
+    Restart,
+    /// Stop everything and end.
+    Shutdown,
 }
 
 /// A configuration that has been read.

@@ -9,21 +9,33 @@ extern crate alloc;
 extern crate std;
 
 mod action;
+mod activity;
 pub mod config;
+mod cx;
+mod deadlines;
+mod group;
 mod ids;
 mod input;
 mod level;
+mod logfile;
+mod notice;
+mod output;
+mod process;
 mod signal;
+mod sockets;
 mod supervisor;
 pub mod text;
 mod time;
 
 pub use action::{Action, Output, ReadRange, SpawnSpec, StdinSpec};
+pub use cx::Mood;
 pub use ids::{ConnId, GroupId, LogId, Pid, ProcessId, ReadId, ServerId, SpawnId, Stream};
 pub use input::{
-    Input, ListenError, LogPart, READ_BYTES_MAX, ReadConfig, ReadError, SignalError, SpawnError,
+    Command, Input, ListenError, LogPart, READ_BYTES_MAX, ReadConfig, ReadError, SignalError,
+    SpawnError,
 };
 pub use level::LogLevel;
+pub use process::{ProcessInfo, ProcessState, describe};
 pub use signal::{ExitStatus, Signal};
-pub use supervisor::{Boot, Supervisor};
+pub use supervisor::{AddError, Boot, RemoveError, Supervisor};
 pub use time::{Civil, Now, Timestamp, UnixTime};

@@ -1,0 +1,214 @@
+//! A group: the unit that is added, removed, started and stopped together.
+
+use crate::config::{GroupConfig, GroupKind, LogTarget, ProcessConfig, ServerAddress};
+use crate::config::{ServerConfig, SupervisordConfig};
+use crate::output::Channel;
+use crate::process::Process;
+use crate::text::{py_repr, shell_words};
+use crate::{GroupId, ProcessId, SpawnError, SpawnSpec, StdinSpec, Stream};
+use alloc::collections::BTreeMap;
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+
+/// A group that is active.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) id: GroupId,
+    pub(crate) config: Arc<GroupConfig>,
+    /// Sorted by (priority, name).
+    pub(crate) processes: Vec<ProcessId>,
+    by_name: BTreeMap<String, ProcessId>,
+    /// Its socket is being tried; until that is answered, nothing is started.
+    pub(crate) pending: bool,
+}
+
+impl Group {
+    pub(crate) fn new(id: GroupId, config: Arc<GroupConfig>, first: ProcessId) -> Self {
+        let mut sorted: Vec<&ProcessConfig> = config.processes.iter().collect();
+        sorted.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+        let ids = (first.0..).map(ProcessId);
+        let named: Vec<(String, ProcessId)> = sorted
+            .into_iter()
+            .zip(ids)
+            .map(|(config, id)| (config.name.clone(), id))
+            .collect();
+        Self {
+            id,
+            pending: false,
+            processes: named.iter().map(|(_, id)| *id).collect(),
+            by_name: named.into_iter().collect(),
+            config,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn process(&self, name: &str) -> Option<ProcessId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Processes by name: the order of `getAllProcessInfo`.
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = (&str, ProcessId)> {
+        self.by_name.iter().map(|(name, id)| (name.as_str(), *id))
+    }
+}
+
+/// What the processes of a group need to know of the daemon.
+pub(crate) struct Daemon<'a> {
+    pub(crate) config: &'a SupervisordConfig,
+    /// What `SUPERVISOR_SERVER_URL` says, unless a program says otherwise.
+    pub(crate) server_url: Option<&'a str>,
+    pub(crate) names: &'a mut Names,
+}
+
+impl Daemon<'_> {
+    /// A process of a group, not yet started.
+    pub(crate) fn process(
+        &mut self,
+        id: ProcessId,
+        group: &Group,
+        config: Arc<ProcessConfig>,
+    ) -> Process {
+        let spec = self.spec(group, &config);
+        let stdout = self.channel(id, Stream::Stdout, &config);
+        let stderr = if config.redirect_stderr {
+            Channel::unused(Stream::Stderr)
+        } else {
+            self.channel(id, Stream::Stderr, &config)
+        };
+        Process::new(id, group.id, config, spec, stdout, stderr)
+    }
+
+    fn channel(&mut self, id: ProcessId, stream: Stream, config: &ProcessConfig) -> Channel {
+        let output = match stream {
+            Stream::Stdout => &config.stdout,
+            Stream::Stderr => &config.stderr,
+        };
+        let (daemon, names) = (self.config, &mut *self.names);
+        Channel::new(id, stream, output, || {
+            format!(
+                "{}/{}-{}---{}-{}.log",
+                daemon.childlogdir.trim_end_matches('/'),
+                config.name,
+                stream.name(),
+                daemon.identifier,
+                names.next()
+            )
+        })
+    }
+
+    /// What is spawned is worked out once; a restart costs nothing but the spawn.
+    fn spec(&self, group: &Group, config: &ProcessConfig) -> Result<Arc<SpawnSpec>, SpawnError> {
+        let argv = shell_words(&config.command).map_err(|error| {
+            let command = py_repr(&config.command);
+            SpawnError::BadCommand(format!("can't parse command {command}: {error}"))
+        })?;
+        if argv.is_empty() {
+            return Err(SpawnError::BadCommand(String::from("command is empty")));
+        }
+        let mut environment = alloc::vec![
+            (String::from("SUPERVISOR_ENABLED"), String::from("1")),
+            (String::from("SUPERVISOR_PROCESS_NAME"), config.name.clone()),
+            (
+                String::from("SUPERVISOR_GROUP_NAME"),
+                String::from(group.name())
+            ),
+        ];
+        if let Some(url) = config.serverurl.as_deref().or(self.server_url) {
+            environment.push((String::from("SUPERVISOR_SERVER_URL"), String::from(url)));
+        }
+        environment.extend(self.config.environment.iter().cloned());
+        environment.extend(config.environment.iter().cloned());
+        let path = config
+            .environment
+            .iter()
+            .rev()
+            .find(|(key, _)| key == "PATH")
+            .map(|(_, path)| path.clone());
+        Ok(Arc::new(SpawnSpec {
+            name: config.name.clone(),
+            argv,
+            path,
+            environment,
+            directory: config.directory.clone(),
+            umask: config.umask,
+            user: config.user.clone(),
+            stdin: match group.config.kind {
+                GroupKind::Plain | GroupKind::Listener { .. } => StdinSpec::Pipe,
+                GroupKind::Fcgi(_) => StdinSpec::Socket(group.id),
+            },
+            redirect_stderr: config.redirect_stderr,
+        }))
+    }
+}
+
+/// Where a daemon with these servers can be reached from this machine: the first Unix socket, else
+/// the first TCP port.
+pub(crate) fn server_url(servers: &[ServerConfig]) -> Option<String> {
+    let unix = servers.iter().find_map(|server| match &server.address {
+        ServerAddress::Unix { path, .. } => Some(format!("unix://{path}")),
+        ServerAddress::Tcp { .. } => None,
+    });
+    unix.or_else(|| {
+        servers.iter().find_map(|server| match &server.address {
+            ServerAddress::Unix { .. } => None,
+            ServerAddress::Tcp { host, port } => Some(if host.is_empty() {
+                format!("http://localhost:{port}")
+            } else if host.contains(':') {
+                format!("http://[{host}]:{port}")
+            } else {
+                format!("http://{host}:{port}")
+            }),
+        })
+    })
+}
+
+/// Whether a stream's file is named by the daemon.
+pub(crate) const fn is_auto(target: &LogTarget) -> bool {
+    matches!(target, LogTarget::Auto)
+}
+
+/// Unpredictable parts of file names, from the seed the runtime gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(u64);
+
+impl Names {
+    pub(crate) fn new(seed: &[u8; 32]) -> Self {
+        let mut first = [0; 8];
+        first.copy_from_slice(seed.split_at(8).0);
+        Self(u64::from_le_bytes(first))
+    }
+
+    /// Eight characters, as the reference's temporary file names have.
+    pub(crate) fn next(&mut self) -> String {
+        const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz012345";
+        // SplitMix64: every seed gives a full period, and neighbours do not look alike.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        (0..8)
+            .map(|i| {
+                let index = usize::from((z >> (i * 5)) as u8 & 31);
+                char::from(LETTERS.get(index).copied().unwrap_or(b'_'))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_and_follow_from_the_seed() {
+        let mut a = Names::new(&[7; 32]);
+        let mut b = Names::new(&[7; 32]);
+        let (first, second) = (a.next(), a.next());
+        assert_eq!(first.len(), 8);
+        assert_ne!(first, second);
+        assert_eq!(first, b.next());
+    }
+}

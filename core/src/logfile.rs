@@ -1,0 +1,199 @@
+//! One log file: when it is opened, rotated, cleared, and what happens when it cannot be written.
+//!
+//! The core counts the bytes, so that nobody has to ask for a file's size after each write; the
+//! runtime looks at the real size before it rotates, so that a file truncated by others is not
+//! rotated early.
+
+use crate::{Action, LogId, LogLevel, Now, Timestamp};
+use alloc::{collections::VecDeque, format, string::String, vec::Vec};
+use core::{mem, time::Duration};
+
+/// How long to wait before a log that could not be opened is tried again, at the next write.
+const REOPEN_AFTER: Duration = Duration::from_secs(1);
+
+/// What a log has to say about itself, for the caller to log elsewhere.
+pub(crate) type Remark = Option<(LogLevel, String)>;
+
+/// A log that goes to a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct LogFile {
+    id: LogId,
+    path: String,
+    maxbytes: u64,
+    backups: u32,
+    size_bytes: u64,
+    regular: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Closed,
+    Open,
+    /// Bytes are being lost. Reported once; tried again from `retry_at` on, when there is something
+    /// to write.
+    Failing {
+        lost_bytes: u64,
+        retry_at: Timestamp,
+        open: bool,
+    },
+    /// Tried again, no complaint so far.
+    Probing {
+        lost_bytes: u64,
+    },
+}
+
+impl LogFile {
+    pub(crate) const fn new(id: LogId, path: String, maxbytes: u64, backups: u32) -> Self {
+        Self {
+            id,
+            path,
+            maxbytes,
+            backups,
+            size_bytes: 0,
+            regular: true,
+            state: State::Closed,
+        }
+    }
+
+    /// Opens it, unless it is open.
+    pub(crate) fn open(&mut self, out: &mut VecDeque<Action>, create_new: bool) {
+        if matches!(self.state, State::Closed) {
+            self.state = State::Open;
+            self.send_open(out, create_new);
+        }
+    }
+
+    pub(crate) fn close(&mut self, out: &mut VecDeque<Action>) {
+        if !matches!(mem::replace(&mut self.state, State::Closed), State::Closed) {
+            out.push_back(Action::CloseLog { log: self.id });
+        }
+    }
+
+    /// Appends, and rotates if the file has become too large.
+    pub(crate) fn write(&mut self, now: Now, out: &mut VecDeque<Action>, data: Vec<u8>) -> Remark {
+        let mut remark = None;
+        let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        match self.state {
+            State::Closed => return None,
+            State::Open => {}
+            State::Probing { lost_bytes } => {
+                self.state = State::Open;
+                remark = Some((
+                    LogLevel::Warn,
+                    format!(
+                        "{} can be written again, {lost_bytes} bytes were lost",
+                        self.path
+                    ),
+                ));
+            }
+            State::Failing {
+                lost_bytes,
+                retry_at,
+                open,
+            } => {
+                if now.mono < retry_at {
+                    self.state = State::Failing {
+                        lost_bytes: lost_bytes.saturating_add(len),
+                        retry_at,
+                        open,
+                    };
+                    return None;
+                }
+                self.state = State::Probing { lost_bytes };
+                if !open {
+                    self.send_open(out, false);
+                }
+            }
+        }
+        self.size_bytes = self.size_bytes.saturating_add(len);
+        out.push_back(Action::WriteLog { log: self.id, data });
+        if self.regular && self.maxbytes > 0 && self.size_bytes >= self.maxbytes {
+            // The answer corrects the count; until then nothing is rotated twice.
+            self.size_bytes = 0;
+            out.push_back(Action::RotateLog {
+                log: self.id,
+                size_bytes: self.maxbytes,
+                backups: self.backups,
+            });
+        }
+        remark
+    }
+
+    pub(crate) fn opened(&mut self, size_bytes: u64, regular: bool) {
+        self.size_bytes = size_bytes;
+        self.regular = regular;
+    }
+
+    /// The runtime could not open, rotate or write it.
+    pub(crate) fn failed(&mut self, now: Now, error: &str, lost: u64, open: bool) -> Remark {
+        if open && lost == 0 && matches!(self.state, State::Open) {
+            // Only a rotation failed: nothing is lost. It is tried again after as much again.
+            let text = format!("{error}; the log grows on without rotation");
+            return Some((LogLevel::Error, text));
+        }
+        let (before, known) = match self.state {
+            State::Closed => return None,
+            State::Open => (0, false),
+            State::Failing { lost_bytes, .. } | State::Probing { lost_bytes } => (lost_bytes, true),
+        };
+        let retry_at = if open {
+            now.mono
+        } else {
+            now.mono + REOPEN_AFTER
+        };
+        self.state = State::Failing {
+            lost_bytes: before.saturating_add(lost),
+            retry_at,
+            open,
+        };
+        if known {
+            return None;
+        }
+        let text = format!("{error}; what should be logged is lost until it can be written again");
+        Some((LogLevel::Error, text))
+    }
+
+    /// Closes and opens it again, so that a file moved away by others is left alone from now on.
+    pub(crate) fn reopen(&mut self, now: Now, out: &mut VecDeque<Action>) {
+        match self.state {
+            State::Closed => {}
+            State::Open | State::Probing { .. } => {
+                out.push_back(Action::ReopenLog { log: self.id })
+            }
+            State::Failing { lost_bytes, .. } => {
+                self.state = State::Failing {
+                    lost_bytes,
+                    retry_at: now.mono,
+                    open: false,
+                };
+            }
+        }
+    }
+
+    /// Removes the file's content.
+    pub(crate) fn clear(&mut self, out: &mut VecDeque<Action>) {
+        self.size_bytes = 0;
+        out.push_back(Action::ClearLog {
+            log: self.id,
+            path: self.path.clone(),
+        });
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How long the file is, as far as was written and said.
+    pub(crate) const fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn send_open(&self, out: &mut VecDeque<Action>, create_new: bool) {
+        out.push_back(Action::OpenLog {
+            log: self.id,
+            path: self.path.clone(),
+            create_new,
+        });
+    }
+}

@@ -1,0 +1,40 @@
+//! What machines tell each other: facts, with the values they had at that moment.
+
+use crate::cx::Mood;
+use crate::process::ProcessState;
+use crate::{GroupId, Pid, ProcessId};
+use alloc::string::String;
+
+/// Something that happened, for event pools, waiting calls and the daemon's own progress.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Notice {
+    /// A process changed its state.
+    State(StateChange),
+    /// A group was added.
+    GroupAdded(GroupId),
+    /// A group was removed.
+    GroupRemoved(String),
+    /// A group could not be added after all.
+    GroupFailed { name: String, error: String },
+    /// The daemon runs, or begins to stop.
+    Daemon(Mood),
+    /// The configuration was read, or could not be.
+    ConfigRead {
+        token: u64,
+        outcome: Result<(), String>,
+    },
+}
+
+/// One change of state, in full: nobody has to look at the process, which may have moved on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct StateChange {
+    pub(crate) process: ProcessId,
+    pub(crate) from: ProcessState,
+    pub(crate) to: ProcessState,
+    /// Failed starts so far.
+    pub(crate) tries: u32,
+    /// The child's pid, 0 if there is none.
+    pub(crate) pid: Pid,
+    /// Whether an exit was expected.
+    pub(crate) expected: bool,
+}

@@ -1,0 +1,132 @@
+//! What clients are told of a process.
+
+use super::{Process, ProcessState};
+use crate::{Civil, Now, Pid, UnixTime};
+use alloc::{borrow::ToOwned, format, string::String};
+
+/// A process as `getProcessInfo` gives it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProcessInfo {
+    /// Process name.
+    pub name: String,
+    /// Group name.
+    pub group: String,
+    /// Time of the last start, in seconds since the epoch; 0: never.
+    pub start: i64,
+    /// Time of the last end; 0: never.
+    pub stop: i64,
+    /// The time of this answer.
+    pub now: i64,
+    /// What it is doing.
+    pub state: ProcessState,
+    /// Why it is not running, or empty.
+    pub spawnerr: String,
+    /// Exit code of the last run; -1 after a death by signal; 0 if it has not ended.
+    pub exitstatus: i32,
+    /// Path of the standard output log, or empty.
+    pub stdout_logfile: String,
+    /// Path of the standard error log, or empty.
+    pub stderr_logfile: String,
+    /// Its pid; 0 if it has none.
+    pub pid: Pid,
+    /// One line for people.
+    pub description: String,
+}
+
+impl Process {
+    pub(crate) fn info(&self, group: &str, now: &Now) -> ProcessInfo {
+        let secs = |time: Option<UnixTime>| time.map_or(0, UnixTime::as_secs);
+        ProcessInfo {
+            name: self.config.name.clone(),
+            group: group.to_owned(),
+            start: secs(self.started),
+            stop: secs(self.stopped),
+            now: now.wall.as_secs(),
+            state: self.state(),
+            spawnerr: self.spawnerr.clone(),
+            exitstatus: self.exit.map_or(0, crate::ExitStatus::code),
+            stdout_logfile: self.stdout.path().unwrap_or_default().to_owned(),
+            stderr_logfile: self.stderr.path().unwrap_or_default().to_owned(),
+            pid: self.pid().unwrap_or(Pid(0)),
+            description: self.description(now),
+        }
+    }
+
+    fn description(&self, now: &Now) -> String {
+        let up_secs = self
+            .child()
+            .map_or(0, |child| now.mono.saturating_since(child.since).as_secs());
+        describe(
+            self.state(),
+            self.pid().unwrap_or(Pid(0)),
+            up_secs,
+            &self.spawnerr,
+            &self.config.name,
+            self.stopped,
+            now.utc_offset_secs,
+        )
+    }
+}
+
+/// The last column of `supervisorctl status`.
+#[must_use]
+pub fn describe(
+    state: ProcessState,
+    pid: Pid,
+    up_secs: u64,
+    spawnerr: &str,
+    name: &str,
+    stopped: Option<UnixTime>,
+    utc_offset_secs: i32,
+) -> String {
+    match state {
+        ProcessState::Running => format!("pid {pid}, uptime {}", uptime(up_secs)),
+        ProcessState::Fatal | ProcessState::Backoff if spawnerr.is_empty() => {
+            format!("unknown error (try \"tail {name}\")")
+        }
+        ProcessState::Fatal | ProcessState::Backoff => spawnerr.to_owned(),
+        ProcessState::Stopped | ProcessState::Exited => stopped.map_or_else(
+            || String::from("Not started"),
+            |time| Civil::at(time, utc_offset_secs).stop_stamp(),
+        ),
+        ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
+    }
+}
+
+/// As Python prints a timedelta of whole seconds.
+fn uptime(secs: u64) -> String {
+    let (days, rest) = (secs / 86_400, secs % 86_400);
+    let clock = format!("{}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60);
+    match days {
+        0 => clock,
+        1 => format!("1 day, {clock}"),
+        n => format!("{n} days, {clock}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptimes_are_shown_as_python_shows_them() {
+        assert_eq!(uptime(5), "0:00:05");
+        assert_eq!(uptime(86_405), "1 day, 0:00:05");
+        assert_eq!(uptime(3 * 86_400 + 36_000), "3 days, 10:00:00");
+    }
+
+    #[test]
+    fn descriptions_follow_the_state() {
+        let of = |state, spawnerr, stopped| describe(state, Pid(7), 61, spawnerr, "w", stopped, 0);
+        assert_eq!(of(ProcessState::Running, "", None), "pid 7, uptime 0:01:01");
+        assert_eq!(
+            of(ProcessState::Fatal, "", None),
+            "unknown error (try \"tail w\")"
+        );
+        assert_eq!(of(ProcessState::Backoff, "no", None), "no");
+        assert_eq!(of(ProcessState::Stopped, "", None), "Not started");
+        let stop = Some(UnixTime::from_secs(0));
+        assert_eq!(of(ProcessState::Exited, "", stop), "Jan 01 12:00 AM");
+        assert_eq!(of(ProcessState::Starting, "x", stop), "");
+    }
+}

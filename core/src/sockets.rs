@@ -1,0 +1,62 @@
+//! The listening sockets that FastCGI groups share: open while a process of the group has one.
+
+use crate::config::FcgiSocket;
+use crate::{Action, GroupId};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+
+/// All sockets of FastCGI groups, and how many processes use each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sockets {
+    by_group: BTreeMap<GroupId, Shared>,
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    socket: FcgiSocket,
+    users: u32,
+}
+
+impl Sockets {
+    pub(crate) fn add(&mut self, group: GroupId, socket: FcgiSocket) {
+        self.by_group.insert(group, Shared { socket, users: 0 });
+    }
+
+    /// Forgets a group's socket; closes it if a process still had it.
+    pub(crate) fn remove(&mut self, group: GroupId, out: &mut VecDeque<Action>) {
+        if self
+            .by_group
+            .remove(&group)
+            .is_some_and(|shared| shared.users > 0)
+        {
+            out.push_back(Action::CloseSocket { group });
+        }
+    }
+
+    /// One more process needs it. Returns a line to log if it had to be opened.
+    #[must_use]
+    pub(crate) fn acquire(&mut self, group: GroupId, out: &mut VecDeque<Action>) -> Option<String> {
+        let shared = self.by_group.get_mut(&group)?;
+        shared.users = shared.users.saturating_add(1);
+        if shared.users > 1 {
+            return None;
+        }
+        out.push_back(Action::OpenSocket {
+            group,
+            socket: shared.socket.clone(),
+        });
+        Some(alloc::format!("Creating socket {}", shared.socket.url()))
+    }
+
+    /// One process less needs it. Returns a line to log if it was the last.
+    #[must_use]
+    pub(crate) fn release(&mut self, group: GroupId, out: &mut VecDeque<Action>) -> Option<String> {
+        let shared = self.by_group.get_mut(&group)?;
+        shared.users = shared.users.checked_sub(1)?;
+        if shared.users > 0 {
+            return None;
+        }
+        out.push_back(Action::CloseSocket { group });
+        Some(alloc::format!("Closing socket {}", shared.socket.url()))
+    }
+}

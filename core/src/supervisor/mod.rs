@@ -1,0 +1,389 @@
+//! The whole machine: processes in groups, the daemon's own life, and who is told what.
+
+mod groups;
+mod life;
+mod logs;
+
+pub use groups::{AddError, RemoveError};
+
+use crate::activity::Activity;
+use crate::config::{Config, GroupConfig, ServerConfig};
+use crate::cx::{Cx, Mood};
+use crate::deadlines::Deadlines;
+use crate::group::{Group, Names};
+use crate::notice::Notice;
+use crate::process::{Event, Process};
+use crate::sockets::Sockets;
+use crate::{Action, Command, GroupId, Input, LogLevel, Now, Output, Pid, ProcessId, ReadConfig};
+use crate::{ProcessState, Timestamp};
+use crate::{ServerId, SpawnId};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::{string::String, sync::Arc, vec::Vec};
+pub(crate) use life::Reading;
+use life::{Phase, Stopping};
+
+/// What the core must know of the process it runs in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Boot {
+    /// The daemon's own pid.
+    pub pid: Pid,
+    /// Where unpredictable names (AUTO logs) and tokens (web forms) come from: 32 random bytes,
+    /// read once by the runtime. The core has no randomness of its own.
+    pub seed: [u8; 32],
+    /// The daemon stays in the foreground: the activity log also goes to the console.
+    pub foreground: bool,
+    /// Lines for the activity log from before there was one: what was read, which user and limits
+    /// were set.
+    pub messages: Vec<(LogLevel, String)>,
+}
+
+/// Who can have a deadline.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Due {
+    /// The daemon's own report of who keeps it from ending.
+    Stopping,
+    /// A process.
+    Process(ProcessId),
+    /// The report that a client waits for a process to stop.
+    StopReport(ProcessId),
+}
+
+/// A supervisor.
+///
+/// Methods come in three kinds. [`new`](Self::new) makes one from a configuration.
+/// [`handle_input`](Self::handle_input) tells it what happened. [`poll_output`](Self::poll_output)
+/// asks what to do; when there is nothing left to do, it says until when to wait. That is the whole
+/// boundary: no callbacks, no traits, no clock.
+///
+/// A program runs; it ends; it is started again:
+///
+/// ```
+/// use visor_core::config::{AutoRestart, Config, GroupConfig, GroupKind, ProcessConfig};
+/// use visor_core::{Action, Boot, ExitStatus, Input, Now, Output, Pid, Supervisor};
+///
+/// let mut web = ProcessConfig::new("web", "/usr/bin/web");
+/// web.autorestart = AutoRestart::Always;
+/// web.startsecs = 0;
+/// let config = Config {
+///     groups: vec![GroupConfig {
+///         name: "web".into(),
+///         priority: 999,
+///         kind: GroupKind::Plain,
+///         processes: vec![web],
+///     }],
+///     ..Config::default()
+/// };
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let now = Now::default();
+/// let mut supervisor = Supervisor::new(config, boot, now);
+/// let mut spawns = 0;
+/// loop {
+///     match supervisor.poll_output() {
+///         Output::Action(Action::WritePidfile { .. }) => {
+///             supervisor.handle_input(now, Input::PidfileWritten { result: Ok(()) });
+///         }
+///         Output::Action(Action::Spawn { spawn, .. }) => {
+///             spawns += 1;
+///             supervisor.handle_input(now, Input::Spawned { spawn, pid: Pid(99 + spawns) });
+///             if spawns == 1 {
+///                 let status = ExitStatus::Code(1);
+///                 supervisor.handle_input(now, Input::Exited { spawn, status });
+///             }
+///         }
+///         Output::Action(_) => {}
+///         Output::Wait(_) => break,
+///     }
+/// }
+/// assert_eq!(spawns, 2);
+/// ```
+#[derive(Debug)]
+pub struct Supervisor {
+    /// What the current configuration says of the daemon and its servers; its groups are in
+    /// `available`.
+    pub(crate) config: Config,
+    /// Groups that could be added: what was read last.
+    pub(crate) available: Vec<Arc<GroupConfig>>,
+    pub(crate) boot: Boot,
+    pub(crate) server_url: Option<String>,
+    pub(crate) mood: Mood,
+    phase: Phase,
+    stopping: Option<Stopping>,
+    /// The configuration to start anew with, once everything is stopped.
+    restart_with: Option<ReadConfig>,
+    pub(crate) groups: BTreeMap<GroupId, Group>,
+    pub(crate) group_names: BTreeMap<String, GroupId>,
+    /// Groups in start order.
+    pub(crate) group_order: BTreeSet<(i64, String, GroupId)>,
+    pub(crate) processes: BTreeMap<ProcessId, Process>,
+    /// Whose child a spawn is. Only living attempts are in here.
+    pub(crate) spawns: BTreeMap<SpawnId, ProcessId>,
+    sockets: Sockets,
+    /// The HTTP servers that are open or being opened.
+    pub(crate) servers: BTreeMap<ServerId, ServerConfig>,
+    /// What `ReadConfig` actions are waiting for, in order.
+    readings: VecDeque<Reading>,
+    /// The pidfile that was written.
+    pidfile: Option<String>,
+    pub(crate) deadlines: Deadlines<Due>,
+    pub(crate) activity: Activity,
+    pub(crate) out: VecDeque<Action>,
+    notices: VecDeque<Notice>,
+    names: Names,
+    next_spawn: u64,
+    next_process: u32,
+    next_group: u32,
+    next_server: u32,
+    next_reading: u64,
+    latest: Timestamp,
+}
+
+impl Supervisor {
+    /// A daemon that has just started. Poll it: the first actions open its logs and servers.
+    #[must_use]
+    pub fn new(config: Config, boot: Boot, now: Now) -> Self {
+        let names = Names::new(&boot.seed);
+        let mut this = Self {
+            config: Config::default(),
+            available: Vec::new(),
+            boot,
+            server_url: None,
+            mood: Mood::Running,
+            phase: Phase::Opening {
+                first: true,
+                waiting: 0,
+                failed: None,
+            },
+            stopping: None,
+            restart_with: None,
+            groups: BTreeMap::new(),
+            group_names: BTreeMap::new(),
+            group_order: BTreeSet::new(),
+            processes: BTreeMap::new(),
+            spawns: BTreeMap::new(),
+            sockets: Sockets::default(),
+            servers: BTreeMap::new(),
+            readings: VecDeque::new(),
+            pidfile: None,
+            deadlines: Deadlines::new(),
+            activity: Activity::silent(),
+            out: VecDeque::new(),
+            notices: VecDeque::new(),
+            names,
+            next_spawn: 0,
+            next_process: 0,
+            next_group: 0,
+            next_server: 0,
+            next_reading: 0,
+            latest: now.mono,
+        };
+        let messages = core::mem::take(&mut this.boot.messages);
+        this.begin(now, ReadConfig { config, messages });
+        this.settle(now);
+        this
+    }
+
+    /// Tells the core what happened. Never fails, never blocks, is legal at any time, also while
+    /// outputs are left to poll. Costs O(log n) in the number of processes, plus what follows from
+    /// the input.
+    pub fn handle_input(&mut self, mut now: Now, input: Input<'_>) {
+        // A clock that went back would make a deadline come twice.
+        self.latest = self.latest.max(now.mono);
+        now.mono = self.latest;
+        self.dispatch(now, input);
+        for due in self.deadlines.take_due(now.mono) {
+            self.on_due(now, due);
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do, or how long there is nothing to do.
+    pub fn poll_output(&mut self) -> Output {
+        match self.out.pop_front() {
+            Some(action) => Output::Action(action),
+            None => Output::Wait(self.deadlines.next()),
+        }
+    }
+
+    /// What the daemon as a whole is doing.
+    #[must_use]
+    pub const fn mood(&self) -> Mood {
+        self.mood
+    }
+
+    /// All processes, by id: group, name and state.
+    pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &str, &str, ProcessState)> {
+        self.processes.values().map(|process| {
+            let group = self.groups.get(&process.group).map_or("", Group::name);
+            (
+                process.id,
+                group,
+                process.config.name.as_str(),
+                process.state(),
+            )
+        })
+    }
+
+    fn dispatch(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Wake => {}
+            Input::Spawned { spawn, pid } => self.send_to(now, spawn, Event::Spawned(pid)),
+            Input::SpawnFailed { spawn, error } => {
+                self.send_to(now, spawn, Event::SpawnFailed(error));
+            }
+            Input::Exited { spawn, status } => self.on_exited(now, spawn, status),
+            Input::OrphanReaped { pid, status } => self.log(
+                now,
+                LogLevel::Info,
+                format_args!("reaped unknown pid {pid} ({status})"),
+            ),
+            Input::SignalFailed {
+                spawn,
+                signal,
+                error,
+            } => self.send_to(now, spawn, Event::SignalFailed(signal, error)),
+            Input::ChildOutput {
+                spawn,
+                stream,
+                data,
+            } => self.on_output(now, spawn, stream, data),
+            Input::StdinClosed { spawn } => self.on_stdin_closed(spawn),
+            Input::SocketOpened { group } => self.on_socket_opened(now, group),
+            Input::SocketFailed { group, error } => self.on_socket_failed(now, group, error),
+            Input::LogOpened {
+                log,
+                size_bytes,
+                regular,
+            } => self.on_log_opened(log, size_bytes, regular),
+            Input::LogFailed {
+                log,
+                error,
+                lost_bytes,
+                open,
+            } => self.on_log_failed(now, log, &error, lost_bytes, open),
+            Input::Listening { server } => self.on_listening(now, server),
+            Input::ListenFailed { server, error } => self.on_listen_failed(now, server, &error),
+            Input::Command(command) => self.on_command(now, command),
+            Input::Signal(signal) => self.on_signal(now, signal),
+            Input::ConfigRead { result } => self.on_config_read(now, result),
+            Input::PidfileWritten { result } => self.on_pidfile_written(now, result),
+            Input::ChildClosed { .. }
+            | Input::StdinProgress { .. }
+            | Input::CommandChecked { .. }
+            | Input::LogRead { .. }
+            | Input::ConnOpened { .. }
+            | Input::ConnData { .. }
+            | Input::ConnDrained { .. }
+            | Input::ConnClosed { .. } => {}
+        }
+    }
+
+    fn on_command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Start(id) => self.send(now, id, Event::Start),
+            Command::Stop(id) => self.send(now, id, Event::Stop),
+            Command::Signal(id, signal) => self.send(now, id, Event::Signal(signal)),
+            // What these refuse is visible in what is there afterwards.
+            Command::AddGroup(name) => {
+                let _ = self.add_group(now, &name);
+            }
+            Command::RemoveGroup(name) => {
+                let _ = self.remove_group(&name);
+            }
+            Command::Reread => {
+                self.read_config(false);
+            }
+            Command::Restart => {
+                self.read_config(true);
+            }
+            Command::Shutdown => self.stop_daemon(now, Mood::Shutdown),
+        }
+    }
+
+    fn on_due(&mut self, now: Now, due: Due) {
+        match due {
+            Due::Stopping => self.report_stopping(now),
+            Due::Process(id) => self.send(now, id, Event::Deadline),
+            Due::StopReport(id) => self.report_stop_wait(now, id),
+        }
+    }
+
+    /// Hands notices on until none are left, then sees whether the daemon can go on ending.
+    fn settle(&mut self, now: Now) {
+        loop {
+            while let Some(notice) = self.notices.pop_front() {
+                self.on_notice(now, &notice);
+            }
+            if !self.continue_stopping(now) {
+                return;
+            }
+        }
+    }
+
+    fn on_notice(&mut self, _now: Now, notice: &Notice) {
+        match notice {
+            Notice::State(change) => {
+                if change.to != ProcessState::Stopping {
+                    self.deadlines.set(Due::StopReport(change.process), None);
+                }
+            }
+            Notice::GroupAdded(_)
+            | Notice::GroupRemoved(_)
+            | Notice::GroupFailed { .. }
+            | Notice::Daemon(_)
+            | Notice::ConfigRead { .. } => {}
+        }
+    }
+
+    /// Gives a process an event, and indexes what it has become.
+    pub(crate) fn send(&mut self, now: Now, id: ProcessId, event: Event) {
+        let Some(process) = self.processes.get_mut(&id) else {
+            return;
+        };
+        let before = process.child().map(|child| child.spawn);
+        process.handle(
+            &mut Cx {
+                now,
+                mood: self.mood,
+                next_spawn: &mut self.next_spawn,
+                out: &mut self.out,
+                activity: &mut self.activity,
+                notices: &mut self.notices,
+                sockets: &mut self.sockets,
+            },
+            event,
+        );
+        let after = process.child().map(|child| child.spawn);
+        let deadline = process.deadline(self.mood == Mood::Running);
+        if before != after {
+            if let Some(spawn) = before {
+                self.spawns.remove(&spawn);
+            }
+            if let Some(spawn) = after {
+                self.spawns.insert(spawn, id);
+            }
+        }
+        self.deadlines.set(Due::Process(id), deadline);
+    }
+
+    /// A late report about a child that is gone ends here.
+    fn send_to(&mut self, now: Now, spawn: SpawnId, event: Event) {
+        if let Some(id) = self.spawns.get(&spawn).copied() {
+            self.send(now, id, event);
+        }
+    }
+
+    fn on_stdin_closed(&mut self, spawn: SpawnId) {
+        if let Some(process) = self
+            .spawns
+            .get(&spawn)
+            .and_then(|id| self.processes.get_mut(id))
+        {
+            process.stdin_closed = true;
+        }
+    }
+
+    pub(crate) fn log(&mut self, now: Now, level: LogLevel, text: core::fmt::Arguments<'_>) {
+        self.activity.log(now, &mut self.out, level, text);
+    }
+}
