@@ -14,6 +14,7 @@ pub mod config;
 mod cx;
 mod deadlines;
 mod group;
+pub mod http;
 mod ids;
 mod input;
 mod level;
@@ -26,6 +27,7 @@ mod sockets;
 mod supervisor;
 pub mod text;
 mod time;
+pub mod xmlrpc;
 
 pub use action::{Action, Output, ReadRange, SpawnSpec, StdinSpec};
 pub use cx::Mood;

@@ -1,0 +1,60 @@
+//! Bytes that have come and are not yet understood.
+
+use alloc::vec::Vec;
+
+/// Capacity that an empty buffer may keep: more is given back after a burst.
+const IDLE_BYTES_MAX: usize = 16 << 10;
+
+/// A queue of bytes. Taking from its front costs what is taken, not what is left.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    pub(super) fn push(&mut self, data: &[u8]) {
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(data);
+    }
+
+    pub(super) fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the first `count` bytes, or all if there are fewer.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.bytes.len());
+        if self.start == self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Takes the first `count` bytes, or all if there are fewer.
+    pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+        if self.start == 0 && count >= self.bytes.len() {
+            return core::mem::take(&mut self.bytes);
+        }
+        let taken = self.rest().get(..count).unwrap_or_else(|| self.rest());
+        let taken = taken.to_vec();
+        self.skip(count);
+        taken
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(IDLE_BYTES_MAX);
+        self.start = 0;
+    }
+}

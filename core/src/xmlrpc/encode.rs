@@ -1,0 +1,179 @@
+//! Writing, byte for byte as Python's `xmlrpc.client.dumps`.
+
+use super::{Message, Value};
+use alloc::{format, string::String, vec::Vec};
+use base64::Engine as _;
+use core::fmt::Write as _;
+
+/// Bytes in one line of base64, as MIME and Python have it.
+const BASE64_LINE_BYTES: usize = 57;
+
+/// A document as text.
+#[must_use]
+pub fn encode(message: &Message) -> String {
+    let mut out = String::new();
+    write_message(&mut out, message);
+    out
+}
+
+/// Appends a document to a buffer.
+pub fn encode_into(out: &mut Vec<u8>, message: &Message) {
+    append(out, |text| write_message(text, message));
+}
+
+/// Appends a `<methodResponse>` with a result to a buffer.
+pub fn response_into(out: &mut Vec<u8>, value: &Value) {
+    append(out, |text| write_response(text, value));
+}
+
+/// Appends a `<methodResponse>` with a fault to a buffer.
+pub fn fault_into(out: &mut Vec<u8>, code: i64, fault: &str) {
+    append(out, |text| write_fault(text, code, fault));
+}
+
+/// Lends an empty or valid buffer as a `String`, so that nothing is copied on the way.
+fn append(out: &mut Vec<u8>, write: impl FnOnce(&mut String)) {
+    if out.is_empty() {
+        let mut text = String::from_utf8(core::mem::take(out)).unwrap_or_default();
+        write(&mut text);
+        *out = text.into_bytes();
+    } else {
+        let mut text = String::new();
+        write(&mut text);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn write_message(out: &mut String, message: &Message) {
+    match message {
+        Message::Call { method, params } => {
+            out.push_str("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
+            escape(out, method);
+            out.push_str("</methodName>\n<params>\n");
+            for param in params {
+                out.push_str("<param>\n");
+                write_value(out, param);
+                out.push_str("</param>\n");
+            }
+            out.push_str("</params>\n</methodCall>\n");
+        }
+        Message::Response(value) => write_response(out, value),
+        Message::Fault { code, text } => write_fault(out, *code, text),
+    }
+}
+
+fn write_response(out: &mut String, value: &Value) {
+    out.push_str("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
+    write_value(out, value);
+    out.push_str("</param>\n</params>\n</methodResponse>\n");
+}
+
+fn write_fault(out: &mut String, code: i64, text: &str) {
+    out.push_str("<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n");
+    let _ = write!(
+        out,
+        "<member>\n<name>faultCode</name>\n<value><int>{code}</int></value>\n</member>\n"
+    );
+    out.push_str("<member>\n<name>faultString</name>\n<value><string>");
+    escape(out, text);
+    out.push_str("</string></value>\n</member>\n");
+    out.push_str("</struct></value>\n</fault>\n</methodResponse>\n");
+}
+
+fn write_value(out: &mut String, value: &Value) {
+    out.push_str("<value>");
+    match value {
+        Value::Nil => {
+            // Python writes no line break after this one.
+            out.push_str("<nil/></value>");
+            return;
+        }
+        Value::Int(number) => {
+            let _ = write!(out, "<int>{number}</int>");
+        }
+        Value::Bool(true) => out.push_str("<boolean>1</boolean>"),
+        Value::Bool(false) => out.push_str("<boolean>0</boolean>"),
+        Value::Double(number) => {
+            let _ = write!(out, "<double>{}</double>", py_float(*number));
+        }
+        Value::Str(text) => {
+            out.push_str("<string>");
+            escape(out, text);
+            out.push_str("</string>");
+        }
+        Value::DateTime(text) => {
+            out.push_str("<dateTime.iso8601>");
+            escape(out, text);
+            out.push_str("</dateTime.iso8601>");
+        }
+        Value::Base64(bytes) => {
+            out.push_str("<base64>\n");
+            for line in bytes.chunks(BASE64_LINE_BYTES) {
+                base64::engine::general_purpose::STANDARD.encode_string(line, out);
+                out.push('\n');
+            }
+            out.push_str("</base64>");
+        }
+        Value::Array(values) => {
+            out.push_str("<array><data>\n");
+            for value in values {
+                write_value(out, value);
+            }
+            out.push_str("</data></array>");
+        }
+        Value::Struct(members) => {
+            out.push_str("<struct>\n");
+            for (name, value) in members {
+                out.push_str("<member>\n<name>");
+                escape(out, name);
+                out.push_str("</name>\n");
+                write_value(out, value);
+                out.push_str("</member>\n");
+            }
+            out.push_str("</struct>");
+        }
+    }
+    out.push_str("</value>\n");
+}
+
+/// Text within an element. Characters that no XML document can contain become U+FFFD: a log may
+/// hold any byte, and its reader must get an answer that parses.
+fn escape(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(needs_escape) {
+        let (plain, tail) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            _ => out.push('\u{fffd}'),
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+const fn needs_escape(c: char) -> bool {
+    matches!(c, '&' | '<' | '>' | '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// A float as Python's `repr` shows it: the shortest digits that read back, with an exponent below
+/// 1e-4 and from 1e16 on.
+fn py_float(number: f64) -> String {
+    if number.is_nan() {
+        return String::from("nan");
+    }
+    let short = format!("{number:e}");
+    let (digits, exponent) = match short.rsplit_once('e') {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().unwrap_or(0)),
+        None => return short,
+    };
+    if number == 0.0 || (-4..16).contains(&exponent) {
+        format!("{number:?}")
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+    }
+}
