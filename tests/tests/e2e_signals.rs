@@ -86,8 +86,8 @@ both_runtimes! {
     fn hup_reads_everything_anew_in_the_same_process(runtime: Runtime) {
         let daemon = Setup::new(runtime).sections(SLEEPER).start();
         let (pid, child) = (daemon.pid(), daemon.wait_running("a"));
-        let more = format!("{}\n[program:b]\ncommand=sleep 1001\n", fs::read_to_string(daemon.config()).unwrap());
-        fs::write(daemon.config(), more).unwrap();
+        let more = format!("{}\n[program:b]\ncommand=sleep 1001\n", fs::read_to_string(daemon.config()).expect("a file"));
+        fs::write(daemon.config(), more).expect("a file");
         daemon.signal(Signal::HUP);
         daemon.wait_log("WARN received SIGHUP indicating restart request");
         daemon.wait_log_count("INFO supervisord started with pid", 2);
@@ -108,7 +108,7 @@ both_runtimes! {
         until("output", || daemon.directory.read("a.log").contains("line").then_some(()));
         for name in ["a.log", "supervisord.log"] {
             let file = daemon.directory.file(name);
-            fs::rename(&file, daemon.directory.file(&format!("{name}.old"))).unwrap();
+            fs::rename(&file, daemon.directory.file(&format!("{name}.old"))).expect("a file");
         }
         daemon.signal(Signal::USR2);
         until("output in the new file", || daemon.directory.read("a.log").contains("line").then_some(()));

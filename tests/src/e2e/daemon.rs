@@ -3,6 +3,7 @@
 use super::processes::{Known, descendants};
 use super::{Directory, Endpoint, LIMIT, Runtime, Value, call, send_signal, until, until_within};
 use rustix::process::Signal;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -77,6 +78,16 @@ impl Setup {
         self
     }
 
+    /// Creates a directory in the test's directory.
+    ///
+    /// # Panics
+    /// If it cannot be created.
+    #[must_use]
+    pub fn prepared(self, name: &str) -> Self {
+        std::fs::create_dir_all(self.directory.file(name)).expect("create a directory");
+        self
+    }
+
     /// Starts the daemon through another program: `setpriv …`, `unshare …`.
     #[must_use]
     pub fn wrapper(mut self, words: &[&str]) -> Self {
@@ -129,8 +140,8 @@ impl Setup {
     /// If it does not come up.
     #[must_use]
     pub fn start(self) -> Daemon {
-        let mut command = self.command(&["-n"]);
-        let daemon = self.spawn(&mut command);
+        let command = self.command(&["-n"]);
+        let daemon = self.spawn(command);
         daemon.wait_up();
         daemon
     }
@@ -138,8 +149,8 @@ impl Setup {
     /// Starts it in the foreground and waits for nothing.
     #[must_use]
     pub fn start_unasked(self) -> Daemon {
-        let mut command = self.command(&["-n"]);
-        self.spawn(&mut command)
+        let command = self.command(&["-n"]);
+        self.spawn(command)
     }
 
     /// Starts it in the foreground and expects it to end by itself.
@@ -166,11 +177,14 @@ impl Setup {
             runtime: self.runtime,
             pid,
             process: None,
+            words: Vec::new(),
         };
         (launcher, Some(daemon))
     }
 
-    fn spawn(self, command: &mut Command) -> Daemon {
+    fn spawn(self, mut command: Command) -> Daemon {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words = words.map(std::ffi::OsStr::to_owned).collect();
         let output = |name| File::create(self.directory.file(name)).expect("create an output file");
         command.stdout(output("stdout")).stderr(output("stderr"));
         let process = command.spawn().expect("start the daemon");
@@ -179,6 +193,7 @@ impl Setup {
             directory: self.directory,
             runtime: self.runtime,
             process: Some(process),
+            words,
         }
     }
 }
@@ -192,6 +207,7 @@ pub struct Daemon {
     pub runtime: Runtime,
     pid: u32,
     process: Option<Child>,
+    words: Vec<OsString>,
 }
 
 impl Daemon {
@@ -351,6 +367,33 @@ impl Daemon {
     pub fn terminate(&mut self) -> i32 {
         self.signal(Signal::TERM);
         self.wait_exit()
+    }
+
+    /// After it has ended: starts it once more, in the same directory with the same command, and
+    /// waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let directory = self.directory.share();
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]).current_dir(directory.path());
+        let output = |name| File::create(directory.file(name)).expect("create an output file");
+        command.stdout(output("stdout")).stderr(output("stderr"));
+        let process = command
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("start the daemon");
+        let daemon = Self {
+            pid: process.id(),
+            directory,
+            runtime: self.runtime,
+            process: Some(process),
+            words: self.words.clone(),
+        };
+        daemon.wait_up();
+        daemon
     }
 
     /// Runs a `supervisorctl` (ours if `program` is none) with the daemon's configuration.

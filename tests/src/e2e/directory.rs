@@ -10,6 +10,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    owned: bool,
 }
 
 impl Directory {
@@ -27,13 +28,22 @@ impl Directory {
         std::fs::create_dir(&path).expect("create the test's directory");
         let open = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(&path, open).expect("open the test's directory");
-        Self { path }
+        Self { path, owned: true }
     }
 
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same directory once more; the first one owns it and must live longer.
+    #[must_use]
+    pub(super) fn share(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            owned: false,
+        }
     }
 
     /// The path of a file in it.
@@ -86,7 +96,7 @@ impl Default for Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        if std::env::var_os("VISOR_E2E_KEEP").is_none() {
+        if self.owned && std::env::var_os("VISOR_E2E_KEEP").is_none() {
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }
