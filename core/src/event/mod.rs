@@ -1,0 +1,131 @@
+//! Events: what listeners can subscribe to, what they are told, and in which form.
+//!
+//! An [`Occurrence`] is what happened, as plain values. Whoever notices one asks first whether
+//! anybody wants its kind ([`Subscriptions::contains`], one bit), and only then makes an [`Event`]
+//! of it: encoded once, numbered once, shared by all pools that take it.
+
+mod kind;
+mod occurrence;
+mod serial;
+mod tick;
+
+pub use kind::{EventKind, Subscriptions};
+pub use occurrence::{Occurrence, StateChange};
+pub use serial::Serials;
+pub use tick::Ticks;
+
+use alloc::{boxed::Box, format, vec::Vec};
+
+/// One event, ready to be sent to any number of listeners. Share it in an `Arc`.
+///
+/// ```
+/// use visor_core::event::{Event, Occurrence};
+/// let event = Event::new(7, &Occurrence::GroupAdded { group: "web" });
+/// assert_eq!(
+///     event.encode("supervisor", "mail", 3),
+///     b"ver:3.0 server:supervisor serial:7 pool:mail poolserial:3 \
+///       eventname:PROCESS_GROUP_ADDED len:14\ngroupname:web\n"
+/// );
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Event {
+    serial: u64,
+    kind: EventKind,
+    payload: Box<[u8]>,
+}
+
+impl Event {
+    /// Encodes what happened. `serial` is the daemon's next one: use it up only for an event that
+    /// some pool accepts.
+    #[must_use]
+    pub fn new(serial: u64, what: &Occurrence<'_>) -> Self {
+        Self {
+            serial,
+            kind: what.kind(),
+            payload: what.payload().into_boxed_slice(),
+        }
+    }
+
+    /// Its number among all events of this daemon.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// What listeners read after the header line.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Header line and payload, as they are written to a listener's standard input. `len:` counts
+    /// bytes, as the format's documentation says, where the reference counts characters.
+    #[must_use]
+    pub fn encode(&self, identifier: &str, pool: &str, pool_serial: u64) -> Vec<u8> {
+        let header = format!(
+            "ver:3.0 server:{identifier} serial:{} pool:{pool} poolserial:{pool_serial} eventname:{} len:{}\n",
+            self.serial,
+            self.kind.name(),
+            self.payload.len()
+        );
+        let mut bytes = header.into_bytes();
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+    use alloc::string::String;
+
+    #[test]
+    fn the_length_counts_bytes_and_not_characters() {
+        let event = Event::new(
+            0,
+            &Occurrence::Remote {
+                kind: "é",
+                data: "ü",
+            },
+        );
+        let sent = String::from_utf8(event.encode("s", "p", 0)).unwrap();
+        assert_eq!(
+            sent,
+            "ver:3.0 server:s serial:0 pool:p poolserial:0 eventname:REMOTE_COMMUNICATION len:10\ntype:é\nü"
+        );
+    }
+
+    #[test]
+    fn an_empty_payload_ends_with_the_header() {
+        let event = Event::new(2, &Occurrence::SupervisorRunning);
+        assert_eq!(
+            event.encode("ident", "l", 1),
+            b"ver:3.0 server:ident serial:2 pool:l poolserial:1 eventname:SUPERVISOR_STATE_CHANGE_RUNNING len:0\n"
+        );
+    }
+
+    #[test]
+    fn an_event_knows_its_kind_and_number() {
+        let what = Occurrence::Log {
+            process: "p",
+            group: "g",
+            pid: 1,
+            stream: Stream::Stderr,
+            data: b"x",
+        };
+        let event = Event::new(9, &what);
+        assert_eq!(
+            (event.kind(), event.serial()),
+            (EventKind::ProcessLogStderr, 9)
+        );
+        assert_eq!(event.payload(), what.payload());
+    }
+}
