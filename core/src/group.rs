@@ -86,7 +86,7 @@ impl Daemon<'_> {
             Stream::Stderr => &config.stderr,
         };
         let (daemon, names) = (self.config, &mut *self.names);
-        Channel::new(id, stream, output, || {
+        Channel::new(id, stream, output, self.config.strip_ansi, || {
             format!(
                 "{}/{}-{}---{}-{}.log",
                 daemon.childlogdir.trim_end_matches('/'),

@@ -12,8 +12,6 @@ pub(crate) enum Notice {
     State(StateChange),
     /// A group was added.
     GroupAdded(GroupId),
-    /// A group was removed.
-    GroupRemoved(String),
     /// A group could not be added after all.
     GroupFailed { name: String, error: String },
     /// The daemon runs, or begins to stop.

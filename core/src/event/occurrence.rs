@@ -202,7 +202,7 @@ impl Occurrence<'_> {
 }
 
 impl StateChange {
-    const fn kind(self) -> EventKind {
+    pub(crate) const fn kind(self) -> EventKind {
         match self {
             Self::Starting { .. } => EventKind::ProcessStateStarting,
             Self::Running { .. } => EventKind::ProcessStateRunning,

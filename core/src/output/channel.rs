@@ -1,5 +1,6 @@
 //! One output stream of one process, from the pipe to everywhere it goes.
 
+use super::{OutputFilter, Segment};
 use crate::activity::Activity;
 use crate::config::{LogTarget, OutputConfig};
 use crate::logfile::LogFile;
@@ -16,6 +17,8 @@ const SYSLOG_LINE_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     stream: Stream,
+    /// Sorts out what is captured and removes escape sequences. Begins anew with each child.
+    filter: OutputFilter,
     file: Option<LogFile>,
     /// The start of a line whose end has not come yet, for the system's log.
     syslog: Option<Vec<u8>>,
@@ -36,6 +39,7 @@ impl Channel {
         process: ProcessId,
         stream: Stream,
         config: &OutputConfig,
+        strip_ansi: bool,
         auto_path: impl FnOnce() -> String,
     ) -> Self {
         let path = match &config.logfile {
@@ -46,15 +50,17 @@ impl Channel {
         let id = LogId::Child(process, stream);
         Self {
             stream,
+            filter: OutputFilter::new(config.capture_maxbytes, strip_ansi),
             file: path.map(|path| LogFile::new(id, path, config.maxbytes, config.backups)),
             syslog: config.syslog.then(Vec::new),
         }
     }
 
     /// A stream that goes into another one's pipe.
-    pub(crate) const fn unused(stream: Stream) -> Self {
+    pub(crate) fn unused(stream: Stream) -> Self {
         Self {
             stream,
+            filter: OutputFilter::default(),
             file: None,
             syslog: None,
         }
@@ -92,8 +98,13 @@ impl Channel {
         self.file.as_ref().map(LogFile::path)
     }
 
-    /// Logs what the child wrote.
-    pub(crate) fn log(&mut self, to: &mut Teed<'_>, data: Cow<'_, [u8]>) {
+    /// The next part of what the child wrote, taken off `data`.
+    pub(crate) fn next_segment<'d>(&mut self, data: &mut &'d [u8]) -> Option<Segment<'d>> {
+        self.filter.next(data)
+    }
+
+    /// At debug level the activity log shows what children write.
+    pub(crate) fn show(&self, to: &mut Teed<'_>, data: &[u8]) {
         if to.activity.wants(LogLevel::Debug) {
             let (name, stream) = (py_repr(to.name), self.stream.name());
             to.activity.log_bytes(
@@ -101,9 +112,14 @@ impl Channel {
                 to.out,
                 LogLevel::Debug,
                 format_args!("{name} {stream} output:\n"),
-                &data,
+                data,
             );
         }
+    }
+
+    /// Logs what the child wrote.
+    pub(crate) fn log(&mut self, to: &mut Teed<'_>, data: Cow<'_, [u8]>) {
+        self.show(to, &data);
         if let Some(start) = &mut self.syslog {
             for line in lines(start, &data) {
                 to.out.push_back(Action::Syslog {
@@ -125,8 +141,28 @@ impl Channel {
         }
     }
 
-    /// The child is gone: a last line without an end is a line.
+    /// The child is gone: what was held back belongs to the log, and a last line without an end
+    /// is a line.
     pub(crate) fn finish(&mut self, to: &mut Teed<'_>) {
+        let finished = self.filter.finish();
+        if !finished.log.is_empty() {
+            self.log(to, Cow::Owned(finished.log));
+        }
+        if finished.discarded_bytes > 0 {
+            let (name, stream, bytes) = (
+                py_repr(to.name),
+                self.stream.name(),
+                finished.discarded_bytes,
+            );
+            to.activity.log(
+                to.now,
+                to.out,
+                LogLevel::Warn,
+                format_args!(
+                    "{name} ended before it ended its capture on {stream}: {bytes} bytes are lost"
+                ),
+            );
+        }
         if let Some(start) = &mut self.syslog
             && !start.is_empty()
         {

@@ -15,6 +15,7 @@ impl Process {
         self.exit = None;
         self.stop_wanted = false;
         self.stdin_closed = false;
+        self.stdin_queued_bytes = 0;
         self.started = Some(cx.now.wall);
         let child = Child {
             spawn: cx.mint_spawn(),

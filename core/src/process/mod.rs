@@ -94,6 +94,8 @@ pub(crate) struct Process {
     stop_wanted: bool,
     /// Its standard input takes no more.
     pub(crate) stdin_closed: bool,
+    /// What was written to its standard input and has not been taken yet, at most.
+    pub(crate) stdin_queued_bytes: usize,
     /// Its two outputs.
     pub(crate) stdout: Channel,
     pub(crate) stderr: Channel,
@@ -122,6 +124,7 @@ impl Process {
             stopped: None,
             stop_wanted: false,
             stdin_closed: false,
+            stdin_queued_bytes: 0,
             stdout,
             stderr,
         }

@@ -3,6 +3,7 @@
 use super::{Due, Supervisor};
 use crate::config::{GroupConfig, GroupKind};
 use crate::cx::Mood;
+use crate::event::Occurrence;
 use crate::group::{Daemon, Group, is_auto};
 use crate::notice::Notice;
 use crate::process::{Event, Process};
@@ -54,10 +55,9 @@ impl Supervisor {
         self.group_names.insert(config.name.clone(), id);
         self.group_order
             .insert((config.priority, config.name.clone(), id));
+        self.add_pool(&group);
         match &config.kind {
-            GroupKind::Plain | GroupKind::Listener { .. } => {
-                self.notices.push_back(Notice::GroupAdded(id));
-            }
+            GroupKind::Plain | GroupKind::Listener { .. } => self.added(now, id, &config.name),
             GroupKind::Fcgi(socket) => {
                 // Made once to see that it can be made; it is there for good when a process needs it.
                 self.sockets.add(id, socket.clone());
@@ -71,6 +71,12 @@ impl Supervisor {
             self.autostart(now, id);
         }
         id
+    }
+
+    /// A pool that is added sees its own addition, and not those before it.
+    fn added(&mut self, now: Now, id: GroupId, name: &str) {
+        self.emit(now, &Occurrence::GroupAdded { group: name });
+        self.notices.push_back(Notice::GroupAdded(id));
     }
 
     fn make_processes(&mut self, group: &Group) {
@@ -105,10 +111,11 @@ impl Supervisor {
             return;
         };
         group.pending = false;
+        let name = String::from(group.name());
         if let Some(line) = self.sockets.release(id, &mut self.out) {
             self.log(now, LogLevel::Info, format_args!("{line}"));
         }
-        self.notices.push_back(Notice::GroupAdded(id));
+        self.added(now, id, &name);
         self.autostart(now, id);
         self.opened_one(now);
     }
@@ -146,14 +153,13 @@ impl Supervisor {
     }
 
     /// Removes a group none of whose processes has a child.
-    pub(crate) fn remove_group(&mut self, name: &str) -> Result<(), RemoveError> {
+    pub(crate) fn remove_group(&mut self, now: Now, name: &str) -> Result<(), RemoveError> {
         let id = *self.group_names.get(name).ok_or(RemoveError::BadName)?;
         if !self.group_is_stopped(id) {
             return Err(RemoveError::StillRunning);
         }
         self.forget_group(id);
-        self.notices
-            .push_back(Notice::GroupRemoved(String::from(name)));
+        self.emit(now, &Occurrence::GroupRemoved { group: name });
         Ok(())
     }
 
@@ -165,6 +171,7 @@ impl Supervisor {
         self.group_order
             .remove(&(group.config.priority, String::from(group.name()), id));
         self.sockets.remove(id, &mut self.out);
+        self.remove_pool(id);
         for process in group.processes {
             self.deadlines.set(Due::Process(process), None);
             self.deadlines.set(Due::StopReport(process), None);

@@ -1,9 +1,10 @@
 //! Output of children, and reports about log files.
 
 use super::Supervisor;
-use crate::output::Teed;
+use crate::event::{EventKind, Occurrence};
+use crate::output::{Segment, Teed};
 use crate::process::{Event, Process};
-use crate::{ExitStatus, LogId, Now, SpawnId, Stream};
+use crate::{ExitStatus, LogId, Now, ProcessId, SpawnId, Stream};
 use alloc::borrow::Cow;
 
 impl Supervisor {
@@ -26,6 +27,7 @@ impl Supervisor {
         self.send(now, id, Event::Exited(status));
     }
 
+    /// A child wrote something: to its log, to the listener protocol, to events.
     pub(super) fn on_output(
         &mut self,
         now: Now,
@@ -33,23 +35,78 @@ impl Supervisor {
         stream: Stream,
         data: Cow<'_, [u8]>,
     ) {
-        let Some(process) = self
-            .spawns
-            .get(&spawn)
-            .and_then(|id| self.processes.get_mut(id))
-        else {
+        let Some(id) = self.spawns.get(&spawn).copied() else {
+            return;
+        };
+        let mut rest = &data[..];
+        loop {
+            let segment = self
+                .processes
+                .get_mut(&id)
+                .and_then(|process| channel(process, stream).next_segment(&mut rest));
+            let Some(segment) = segment else {
+                break;
+            };
+            self.on_segment(now, id, stream, segment);
+        }
+        if stream == Stream::Stdout && self.is_listener(id) {
+            self.listener_output(now, id, &data);
+        }
+    }
+
+    fn on_segment(&mut self, now: Now, id: ProcessId, stream: Stream, segment: Segment<'_>) {
+        let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
         let config = process.config.clone();
-        channel(process, stream).log(
-            &mut Teed {
-                now,
-                out: &mut self.out,
-                activity: &mut self.activity,
-                name: &config.name,
-            },
+        let group = self
+            .groups
+            .get(&process.group)
+            .map(|group| group.config.clone());
+        let group = group.as_ref().map_or("", |group| group.name.as_str());
+        let pid = process.pid().map_or(0, |pid| pid.0);
+        let (log_kind, enabled) = match stream {
+            Stream::Stdout => (EventKind::ProcessLogStdout, config.stdout.events_enabled),
+            Stream::Stderr => (EventKind::ProcessLogStderr, config.stderr.events_enabled),
+        };
+        let as_event = enabled && self.pools.wants(log_kind);
+        let event = |data| Occurrence::Log {
+            process: &config.name,
+            group,
+            pid,
+            stream,
             data,
-        );
+        };
+        let mut to = Teed {
+            now,
+            out: &mut self.out,
+            activity: &mut self.activity,
+            name: &config.name,
+        };
+        match segment {
+            Segment::Log(text) if as_event => {
+                channel(process, stream).log(&mut to, Cow::Borrowed(&text));
+                self.emit(now, &event(&text));
+            }
+            Segment::Log(text) => channel(process, stream).log(&mut to, text),
+            // Not logged, but an event of its own all the same, as with the reference.
+            Segment::Capturing(text) => {
+                channel(process, stream).show(&mut to, &text);
+                if as_event {
+                    self.emit(now, &event(&text));
+                }
+            }
+            Segment::Captured(data) => self.emit(
+                now,
+                &Occurrence::Communication {
+                    process: &config.name,
+                    group,
+                    pid,
+                    stream,
+                    data: &data,
+                },
+            ),
+        }
     }
 
     pub(super) fn on_log_opened(&mut self, log: LogId, size_bytes: u64, regular: bool) {

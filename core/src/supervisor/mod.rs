@@ -1,5 +1,6 @@
 //! The whole machine: processes in groups, the daemon's own life, and who is told what.
 
+mod events;
 mod groups;
 mod life;
 mod logs;
@@ -19,6 +20,7 @@ use crate::{ProcessState, Timestamp};
 use crate::{ServerId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::{string::String, sync::Arc, vec::Vec};
+pub(crate) use events::Pools;
 pub(crate) use life::Reading;
 use life::{Phase, Stopping};
 
@@ -45,6 +47,10 @@ pub(crate) enum Due {
     Stopping,
     /// A process.
     Process(ProcessId),
+    /// A listener pool that delivers a rejected event again.
+    Pool(GroupId),
+    /// The next slice of the wall clock somebody wants to know of.
+    Tick,
     /// The report that a client waits for a process to stop.
     StopReport(ProcessId),
 }
@@ -119,6 +125,7 @@ pub struct Supervisor {
     /// Whose child a spawn is. Only living attempts are in here.
     pub(crate) spawns: BTreeMap<SpawnId, ProcessId>,
     sockets: Sockets,
+    pub(crate) pools: Pools,
     /// The HTTP servers that are open or being opened.
     pub(crate) servers: BTreeMap<ServerId, ServerConfig>,
     /// What `ReadConfig` actions are waiting for, in order.
@@ -162,6 +169,7 @@ impl Supervisor {
             processes: BTreeMap::new(),
             spawns: BTreeMap::new(),
             sockets: Sockets::default(),
+            pools: Pools::new(now),
             servers: BTreeMap::new(),
             readings: VecDeque::new(),
             pidfile: None,
@@ -190,6 +198,7 @@ impl Supervisor {
         // A clock that went back would make a deadline come twice.
         self.latest = self.latest.max(now.mono);
         now.mono = self.latest;
+        self.tick(now);
         self.dispatch(now, input);
         for due in self.deadlines.take_due(now.mono) {
             self.on_due(now, due);
@@ -247,7 +256,8 @@ impl Supervisor {
                 stream,
                 data,
             } => self.on_output(now, spawn, stream, data),
-            Input::StdinClosed { spawn } => self.on_stdin_closed(spawn),
+            Input::StdinProgress { spawn } => self.on_stdin_progress(spawn),
+            Input::StdinClosed { spawn } => self.on_stdin_closed(now, spawn),
             Input::SocketOpened { group } => self.on_socket_opened(now, group),
             Input::SocketFailed { group, error } => self.on_socket_failed(now, group, error),
             Input::LogOpened {
@@ -268,7 +278,6 @@ impl Supervisor {
             Input::ConfigRead { result } => self.on_config_read(now, result),
             Input::PidfileWritten { result } => self.on_pidfile_written(now, result),
             Input::ChildClosed { .. }
-            | Input::StdinProgress { .. }
             | Input::CommandChecked { .. }
             | Input::LogRead { .. }
             | Input::ConnOpened { .. }
@@ -288,7 +297,7 @@ impl Supervisor {
                 let _ = self.add_group(now, &name);
             }
             Command::RemoveGroup(name) => {
-                let _ = self.remove_group(&name);
+                let _ = self.remove_group(now, &name);
             }
             Command::Reread => {
                 self.read_config(false);
@@ -304,6 +313,8 @@ impl Supervisor {
         match due {
             Due::Stopping => self.report_stopping(now),
             Due::Process(id) => self.send(now, id, Event::Deadline),
+            Due::Pool(group) => self.deliver(now, group),
+            Due::Tick => self.arm_ticks(),
             Due::StopReport(id) => self.report_stop_wait(now, id),
         }
     }
@@ -320,18 +331,16 @@ impl Supervisor {
         }
     }
 
-    fn on_notice(&mut self, _now: Now, notice: &Notice) {
+    fn on_notice(&mut self, now: Now, notice: &Notice) {
         match notice {
             Notice::State(change) => {
                 if change.to != ProcessState::Stopping {
                     self.deadlines.set(Due::StopReport(change.process), None);
                 }
+                self.emit_state(now, change);
             }
-            Notice::GroupAdded(_)
-            | Notice::GroupRemoved(_)
-            | Notice::GroupFailed { .. }
-            | Notice::Daemon(_)
-            | Notice::ConfigRead { .. } => {}
+            Notice::GroupAdded(_) | Notice::GroupFailed { .. } | Notice::ConfigRead { .. } => {}
+            Notice::Daemon(mood) => self.emit_mood(now, *mood),
         }
     }
 
@@ -370,16 +379,6 @@ impl Supervisor {
     fn send_to(&mut self, now: Now, spawn: SpawnId, event: Event) {
         if let Some(id) = self.spawns.get(&spawn).copied() {
             self.send(now, id, event);
-        }
-    }
-
-    fn on_stdin_closed(&mut self, spawn: SpawnId) {
-        if let Some(process) = self
-            .spawns
-            .get(&spawn)
-            .and_then(|id| self.processes.get_mut(id))
-        {
-            process.stdin_closed = true;
         }
     }
 
