@@ -40,6 +40,7 @@ pub use input::{
     SpawnError,
 };
 pub use level::LogLevel;
+pub use notice::StateChange as Transition;
 pub use process::{ProcessInfo, ProcessState, describe};
 pub use signal::{ExitStatus, Signal};
 pub use supervisor::{AddError, Boot, RemoveError, Supervisor};

@@ -25,14 +25,18 @@ pub(crate) enum Notice {
 
 /// One change of state, in full: nobody has to look at the process, which may have moved on.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct StateChange {
-    pub(crate) process: ProcessId,
-    pub(crate) from: ProcessState,
-    pub(crate) to: ProcessState,
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct StateChange {
+    /// Whose.
+    pub process: ProcessId,
+    /// What it was doing.
+    pub from: ProcessState,
+    /// What it is doing now; never the same.
+    pub to: ProcessState,
     /// Failed starts so far.
-    pub(crate) tries: u32,
+    pub tries: u32,
     /// The child's pid, 0 if there is none.
-    pub(crate) pid: Pid,
+    pub pid: Pid,
     /// Whether an exit was expected.
-    pub(crate) expected: bool,
+    pub expected: bool,
 }

@@ -12,11 +12,11 @@ use crate::config::{Config, GroupConfig, ServerConfig};
 use crate::cx::{Cx, Mood};
 use crate::deadlines::Deadlines;
 use crate::group::{Group, Names};
-use crate::notice::Notice;
+use crate::notice::{Notice, StateChange};
 use crate::process::{Event, Process};
 use crate::sockets::Sockets;
 use crate::{Action, Command, GroupId, Input, LogLevel, Now, Output, Pid, ProcessId, ReadConfig};
-use crate::{ProcessState, Timestamp};
+use crate::{ProcessInfo, ProcessState, Timestamp};
 use crate::{ServerId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -143,6 +143,8 @@ pub struct Supervisor {
     next_server: u32,
     next_reading: u64,
     latest: Timestamp,
+    /// Every change of state since somebody last looked, if somebody wants to look.
+    transitions: Option<Vec<StateChange>>,
 }
 
 impl Supervisor {
@@ -184,6 +186,7 @@ impl Supervisor {
             next_server: 0,
             next_reading: 0,
             latest: now.mono,
+            transitions: None,
         };
         let messages = core::mem::take(&mut this.boot.messages);
         this.begin(now, ReadConfig { config, messages });
@@ -231,6 +234,29 @@ impl Supervisor {
                 process.state(),
             )
         })
+    }
+
+    /// A process as clients see it; `None` once its group is removed.
+    #[must_use]
+    pub fn process_info(&self, id: ProcessId, now: &Now) -> Option<ProcessInfo> {
+        let process = self.processes.get(&id)?;
+        let group = self.groups.get(&process.group).map_or("", Group::name);
+        Some(process.info(group, now))
+    }
+
+    /// From now on every change of state is kept until [`transitions`](Self::transitions) is
+    /// called: for simulators and replays, which want to see each step. Only what happens after
+    /// this call is kept.
+    pub fn keep_transitions(&mut self) {
+        self.transitions.get_or_insert_default();
+    }
+
+    /// All changes of state since the last call, oldest first; none unless
+    /// [`keep_transitions`](Self::keep_transitions) was called.
+    pub fn transitions(&mut self) -> Vec<StateChange> {
+        self.transitions
+            .as_mut()
+            .map_or_else(Vec::new, core::mem::take)
     }
 
     fn dispatch(&mut self, now: Now, input: Input<'_>) {
@@ -334,6 +360,9 @@ impl Supervisor {
     fn on_notice(&mut self, now: Now, notice: &Notice) {
         match notice {
             Notice::State(change) => {
+                if let Some(transitions) = &mut self.transitions {
+                    transitions.push(change.clone());
+                }
                 if change.to != ProcessState::Stopping {
                     self.deadlines.set(Due::StopReport(change.process), None);
                 }
