@@ -174,6 +174,12 @@ pub enum Action {
         /// The connection.
         conn: ConnId,
     },
+    /// Close at once; what is queued is dropped: the client does not take it. May follow
+    /// `CloseConn`. Answered by `ConnClosed`, once for both.
+    DropConn {
+        /// The connection.
+        conn: ConnId,
+    },
 
     // ---- the daemon ----
     /// Read the configuration anew, with the flags and paths of the start. Answered by
