@@ -1,3 +1,4 @@
 //! What the tests of visor share.
 
 pub mod e2e;
+pub mod fuzz_bodies;
