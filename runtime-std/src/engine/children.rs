@@ -1,0 +1,380 @@
+//! Children: their birth, their pipes, their end.
+
+use super::{Engine, Interest, Source, Waiting};
+use crate::sys::pipes::{self, OurEnds};
+use crate::sys::queue::{Flushed, WriteQueue};
+use crate::sys::{Fd, reap};
+use rustix::io::{Errno, read};
+use std::borrow::Cow;
+use visor_core::{
+    ExitStatus, Input, Pid, Signal, SpawnError, SpawnId, SpawnSpec, StdinSpec, Stream,
+};
+
+/// So many full reads in a row show that a child writes more than its pipe holds.
+const FULL_READS: u8 = 2;
+
+/// One child that has not been reported as ended.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: Pid,
+    stdin: Option<Stdin>,
+    stdout: Option<OutputEnd>,
+    stderr: Option<OutputEnd>,
+}
+
+#[derive(Debug)]
+struct Stdin {
+    fd: Fd,
+    queue: WriteQueue,
+    watched: bool,
+}
+
+#[derive(Debug)]
+struct OutputEnd {
+    fd: Fd,
+    watched: bool,
+    full_reads: u8,
+}
+
+impl OutputEnd {
+    fn new(fd: Fd) -> Self {
+        Self {
+            fd,
+            watched: false,
+            full_reads: 0,
+        }
+    }
+}
+
+impl Child {
+    fn output(&mut self, stream: Stream) -> Option<&mut OutputEnd> {
+        self.slot(stream).as_mut()
+    }
+
+    fn slot(&mut self, stream: Stream) -> &mut Option<OutputEnd> {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+}
+
+const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+
+fn source(spawn: SpawnId, stream: Stream) -> Source {
+    match stream {
+        Stream::Stdout => Source::Stdout(spawn),
+        Stream::Stderr => Source::Stderr(spawn),
+    }
+}
+
+/// What one read of a pipe gave.
+enum Got {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+fn read_some(fd: &Fd, buffer: &mut [u8]) -> Got {
+    loop {
+        match read(fd, &mut *buffer) {
+            Ok(0) => return Got::End,
+            Ok(count) => return Got::Bytes(count),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Got::Nothing,
+            Err(_) => return Got::End,
+        }
+    }
+}
+
+impl<W: Waiting> Engine<W> {
+    pub(super) fn spawn(&mut self, spawn: SpawnId, spec: &SpawnSpec) {
+        match self.try_spawn(spawn, spec) {
+            Ok((pid, ours)) => {
+                let child = Child {
+                    pid,
+                    stdin: ours.stdin.map(|fd| Stdin {
+                        fd,
+                        queue: WriteQueue::default(),
+                        watched: false,
+                    }),
+                    stdout: Some(OutputEnd::new(ours.stdout)),
+                    stderr: ours.stderr.map(OutputEnd::new),
+                };
+                self.children.insert(spawn, child);
+                self.resume_child(spawn);
+                self.answer(Input::Spawned { spawn, pid });
+            }
+            Err(error) => self.answer(Input::SpawnFailed { spawn, error }),
+        }
+    }
+
+    fn try_spawn(
+        &mut self,
+        spawn: SpawnId,
+        spec: &SpawnSpec,
+    ) -> Result<(Pid, OurEnds), SpawnError> {
+        let prepared = self.performer.spawner.prepare(spec)?;
+        let socket = match spec.stdin {
+            StdinSpec::Pipe => None,
+            StdinSpec::Socket(group) => match self.performer.socket(group) {
+                Some(listener) => Some(listener.fd().clone()),
+                None => return Err(SpawnError::Pipes("EBADF".to_owned())),
+            },
+        };
+        let (ours, theirs) = pipes::make(socket, spec.redirect_stderr)?;
+        // The pipes are there, and what else it may take to start a child will be too.
+        self.spares.release();
+        let spawner = &mut self.performer.spawner;
+        let pid = self.waiting.spawn(spawn, prepared, &theirs, spawner);
+        drop(theirs);
+        self.spares.hold();
+        Ok((pid?, ours))
+    }
+
+    /// A child that outlived an exec of the daemon. Its pipes are not known here.
+    pub(super) fn adopt(&mut self, spawn: SpawnId, pid: Pid) {
+        match self.waiting.adopt(spawn, pid) {
+            Ok(()) => {
+                let child = Child {
+                    pid,
+                    stdin: None,
+                    stdout: None,
+                    stderr: None,
+                };
+                self.children.insert(spawn, child);
+                self.answer(Input::Spawned { spawn, pid });
+            }
+            Err(error) => {
+                let error = SpawnError::Fork(crate::sys::error_name(&error));
+                self.answer(Input::SpawnFailed { spawn, error });
+            }
+        }
+    }
+
+    pub(super) fn signal_child(&mut self, spawn: SpawnId, signal: Signal, group: bool) {
+        // A child that is gone has had its end reported.
+        let Some(child) = self.children.get(&spawn) else {
+            return;
+        };
+        if let Err(error) = reap::signal(child.pid, signal, group) {
+            self.answer(Input::SignalFailed {
+                spawn,
+                signal,
+                error,
+            });
+        }
+    }
+
+    /// A child has ended and was collected. What it wrote is reported first: as much as is in the
+    /// pipes now, for a descendant may hold them open and write for ever.
+    pub fn exited(&mut self, spawn: SpawnId, status: ExitStatus) {
+        for stream in STREAMS {
+            self.read_rest(spawn, stream);
+        }
+        let Some(mut child) = self.children.remove(&spawn) else {
+            return;
+        };
+        for stream in STREAMS {
+            if let Some(output) = child.output(stream)
+                && output.watched
+            {
+                let _ = self.waiting.watch(
+                    source(spawn, stream),
+                    &output.fd,
+                    Interest::READ,
+                    Interest::NONE,
+                );
+            }
+        }
+        if let Some(stdin) = &child.stdin
+            && stdin.watched
+        {
+            let _ = self.waiting.watch(
+                Source::Stdin(spawn),
+                &stdin.fd,
+                Interest::WRITE,
+                Interest::NONE,
+            );
+        }
+        // The ends are closed before the next child is started: it may need the descriptors.
+        drop(child);
+        self.feed(Input::Exited { spawn, status });
+    }
+
+    /// A child that nobody here started has ended and was collected.
+    pub fn orphan(&mut self, pid: Pid, status: ExitStatus) {
+        self.feed(Input::OrphanReaped { pid, status });
+    }
+
+    /// One read for one report: children that write much take turns.
+    pub(super) fn read_child(&mut self, spawn: SpawnId, stream: Stream) {
+        let Some(output) = self
+            .children
+            .get_mut(&spawn)
+            .and_then(|child| child.output(stream))
+        else {
+            return;
+        };
+        match read_some(&output.fd, &mut self.buffer) {
+            Got::Nothing => {}
+            Got::End => self.close_output(spawn, stream),
+            Got::Bytes(count) => {
+                if count == self.buffer.len() && output.full_reads < FULL_READS {
+                    output.full_reads += 1;
+                    if output.full_reads == FULL_READS {
+                        pipes::enlarge(&output.fd);
+                    }
+                }
+                self.report_output(spawn, stream, count);
+                if let Some(serial) = self.congested.take() {
+                    self.pause_child(spawn, serial);
+                }
+            }
+        }
+    }
+
+    fn read_rest(&mut self, spawn: SpawnId, stream: Stream) {
+        let mut left = None;
+        loop {
+            let Some(output) = self
+                .children
+                .get_mut(&spawn)
+                .and_then(|child| child.output(stream))
+            else {
+                return;
+            };
+            let waiting = *left.get_or_insert_with(|| pipes::waiting_bytes(&output.fd));
+            if waiting == 0 {
+                return;
+            }
+            match read_some(&output.fd, &mut self.buffer) {
+                Got::Nothing | Got::End => return,
+                Got::Bytes(count) => {
+                    left = Some(waiting.saturating_sub(count as u64));
+                    self.report_output(spawn, stream, count);
+                    self.congested = None;
+                }
+            }
+        }
+    }
+
+    fn report_output(&mut self, spawn: SpawnId, stream: Stream, count: usize) {
+        let data = Cow::Borrowed(self.buffer.get(..count).unwrap_or_default());
+        let input = Input::ChildOutput {
+            spawn,
+            stream,
+            data,
+        };
+        self.supervisor.handle_input(self.now, input);
+        self.drain();
+    }
+
+    fn close_output(&mut self, spawn: SpawnId, stream: Stream) {
+        let Some(child) = self.children.get_mut(&spawn) else {
+            return;
+        };
+        let Some(output) = child.slot(stream).take() else {
+            return;
+        };
+        if output.watched {
+            let _ = self.waiting.watch(
+                source(spawn, stream),
+                &output.fd,
+                Interest::READ,
+                Interest::NONE,
+            );
+        }
+        drop(output);
+        self.feed(Input::ChildClosed { spawn, stream });
+    }
+
+    /// A log does not take what this child writes: its pipes fill up and it waits, and nobody else
+    /// does.
+    fn pause_child(&mut self, spawn: SpawnId, serial: u64) {
+        let Some((_, paused)) = self.backlogs.get_mut(&serial) else {
+            return;
+        };
+        if !paused.contains(&spawn) {
+            paused.push(spawn);
+        }
+        let Some(child) = self.children.get_mut(&spawn) else {
+            return;
+        };
+        for stream in STREAMS {
+            if let Some(output) = child.output(stream)
+                && output.watched
+            {
+                output.watched = false;
+                let source = source(spawn, stream);
+                let _ = self
+                    .waiting
+                    .watch(source, &output.fd, Interest::READ, Interest::NONE);
+            }
+        }
+    }
+
+    pub(super) fn resume_child(&mut self, spawn: SpawnId) {
+        let Some(child) = self.children.get_mut(&spawn) else {
+            return;
+        };
+        for stream in STREAMS {
+            if let Some(output) = child.output(stream)
+                && !output.watched
+            {
+                let source = source(spawn, stream);
+                let watched =
+                    self.waiting
+                        .watch(source, &output.fd, Interest::NONE, Interest::READ);
+                output.watched = watched.is_ok();
+            }
+        }
+    }
+
+    pub(super) fn write_stdin(&mut self, spawn: SpawnId, data: Vec<u8>) {
+        match self.children.get_mut(&spawn) {
+            None => {}
+            Some(Child {
+                stdin: Some(stdin), ..
+            }) => {
+                stdin.queue.push(data);
+                if !stdin.watched {
+                    self.flush_stdin_now(spawn);
+                }
+            }
+            Some(Child { stdin: None, .. }) => self.answer(Input::StdinClosed { spawn }),
+        }
+    }
+
+    pub(super) fn flush_stdin(&mut self, spawn: SpawnId) {
+        self.flush_stdin_now(spawn);
+        self.drain();
+    }
+
+    fn flush_stdin_now(&mut self, spawn: SpawnId) {
+        let Some(child) = self.children.get_mut(&spawn) else {
+            return;
+        };
+        let Some(stdin) = &mut child.stdin else {
+            return;
+        };
+        let flushed = stdin.queue.flush(&stdin.fd);
+        let wanted = flushed == Flushed::Waiting;
+        if wanted != stdin.watched {
+            let of = |on| if on { Interest::WRITE } else { Interest::NONE };
+            let source = Source::Stdin(spawn);
+            let watched = self
+                .waiting
+                .watch(source, &stdin.fd, of(stdin.watched), of(wanted));
+            stdin.watched = wanted && watched.is_ok();
+        }
+        match flushed {
+            Flushed::Waiting => {}
+            Flushed::Empty => self.answer(Input::StdinProgress { spawn }),
+            Flushed::Broken => {
+                child.stdin = None;
+                self.answer(Input::StdinClosed { spawn });
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! What the runtimes share besides single system calls: it carries out the core's actions and
+//! turns readiness into inputs. How to wait for readiness is the only thing it does not know.
+
+mod children;
+mod clients;
+
+use crate::Hooks;
+use crate::sys::Fd;
+use crate::sys::accept::Spares;
+use crate::sys::clock::Clock;
+use crate::sys::log::Backlog;
+use crate::sys::performer::{Left, Performer};
+use crate::sys::pipes::TheirEnds;
+use crate::sys::spawn::{Prepared, Spawner};
+use children::Child;
+use clients::{Conn, Server};
+use std::collections::HashMap;
+use std::io;
+use visor_core::config::Config;
+use visor_core::{
+    Boot, ConnId, Input, Now, Output, Pid, ServerId, Signal, SpawnError, SpawnId, Supervisor,
+    Timestamp,
+};
+
+/// One read takes at most this much. All descriptors share the one buffer: a buffer for each would
+/// cost more memory than all the rest.
+const READ_BYTES: usize = 64 << 10;
+/// Descriptors held back for refusing clients and for starting children cleanly when there are no
+/// others.
+const SPARES: usize = 4;
+
+/// Something a runtime waits for. Names are never used again, so a late report finds nothing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Source {
+    /// A child's standard output.
+    Stdout(SpawnId),
+    /// A child's standard error.
+    Stderr(SpawnId),
+    /// A child's standard input.
+    Stdin(SpawnId),
+    /// A listening socket.
+    Server(ServerId),
+    /// A client's connection.
+    Conn(ConnId),
+    /// A log that does not take everything at once, by the number of its opening.
+    Log(u64),
+}
+
+/// What a source is waited for; also, what it has turned out to be ready for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Interest {
+    /// Something can be read, or the other end is gone.
+    pub read: bool,
+    /// Something can be written, or never again.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        read: false,
+        write: false,
+    };
+    /// Reading.
+    pub const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+    /// Writing.
+    pub const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
+}
+
+/// A runtime's way of waiting.
+pub trait Waiting {
+    /// Changes what is waited for, from `old` to `new`. Readiness is a level: a source that is
+    /// still ready after a report is reported again. With [`Interest::NONE`] nothing is reported,
+    /// not even an error.
+    ///
+    /// # Errors
+    /// The descriptor cannot be waited for.
+    fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()>;
+
+    /// Starts a prepared child and sees to it that its end is reported by
+    /// [`Engine::exited`] exactly once.
+    ///
+    /// # Errors
+    /// There is no child.
+    fn spawn(
+        &mut self,
+        spawn: SpawnId,
+        prepared: Prepared,
+        ends: &TheirEnds,
+        spawner: &mut Spawner,
+    ) -> Result<Pid, SpawnError>;
+
+    /// As `spawn`, for a child that is there already.
+    ///
+    /// # Errors
+    /// It is no child of ours.
+    fn adopt(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()>;
+}
+
+/// The core, the system, and between them all that is open.
+///
+/// A runtime makes one, then calls [`tick`](Self::tick) and whatever fits for each batch of
+/// reports: [`ready`](Self::ready), [`exited`](Self::exited), [`orphan`](Self::orphan),
+/// [`signal`](Self::signal), [`wake`](Self::wake). After each of them all actions are done.
+/// It waits until [`deadline`](Self::deadline) at most, and ends when [`exit`](Self::exit) says so.
+#[derive(Debug)]
+pub struct Engine<W> {
+    /// The runtime's way of waiting.
+    pub waiting: W,
+    supervisor: Supervisor,
+    performer: Performer,
+    clock: Clock,
+    now: Now,
+    children: HashMap<SpawnId, Child>,
+    servers: HashMap<ServerId, Server>,
+    conns: HashMap<ConnId, Conn>,
+    last_conn: u64,
+    /// Logs that are waited for, by the number of their opening, and the children that pause until
+    /// they can be written to.
+    backlogs: HashMap<u64, (Fd, Vec<SpawnId>)>,
+    /// A log that became congested by the input in hand.
+    congested: Option<u64>,
+    /// When listening sockets that could not be served are looked at again.
+    retry_servers: Option<Timestamp>,
+    spares: Spares,
+    buffer: Box<[u8]>,
+    core_deadline: Option<Timestamp>,
+    exit: Option<i32>,
+}
+
+impl<W: Waiting> Engine<W> {
+    /// Starts the core, and does what it wants first. Signal handling must be set up before.
+    #[must_use]
+    pub fn new(config: Config, boot: Boot, hooks: Hooks, waiting: W) -> Self {
+        let mut clock = Clock::new();
+        let now = clock.now();
+        let pid = boot.pid;
+        let mut engine = Self {
+            waiting,
+            supervisor: Supervisor::new(config, boot, now),
+            performer: Performer::new(hooks, pid),
+            clock,
+            now,
+            children: HashMap::new(),
+            servers: HashMap::new(),
+            conns: HashMap::new(),
+            last_conn: 0,
+            backlogs: HashMap::new(),
+            congested: None,
+            retry_servers: None,
+            spares: Spares::new(SPARES),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            core_deadline: None,
+            exit: None,
+        };
+        engine.drain();
+        engine
+    }
+
+    /// A new batch of reports begins: reads the clock, once for all of them.
+    pub fn tick(&mut self) {
+        self.now = self.clock.now();
+    }
+
+    /// Until when to wait at most.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match (self.core_deadline, self.retry_servers) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The exit status, once the daemon has come to its end.
+    #[must_use]
+    pub fn exit(&self) -> Option<i32> {
+        self.exit
+    }
+
+    /// A deadline may have passed.
+    pub fn wake(&mut self) {
+        if self.retry_servers.is_some_and(|at| at <= self.now.mono) {
+            self.retry_servers = None;
+            self.resume_servers();
+        }
+        if self.core_deadline.is_some_and(|at| at <= self.now.mono) {
+            self.feed(Input::Wake);
+        }
+    }
+
+    /// The daemon received a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.feed(Input::Signal(signal));
+    }
+
+    /// A source is ready.
+    pub fn ready(&mut self, source: Source, ready: Interest) {
+        match source {
+            Source::Stdout(spawn) => self.read_child(spawn, visor_core::Stream::Stdout),
+            Source::Stderr(spawn) => self.read_child(spawn, visor_core::Stream::Stderr),
+            Source::Stdin(spawn) => self.flush_stdin(spawn),
+            Source::Server(server) => self.accept(server),
+            Source::Conn(conn) => {
+                if ready.write {
+                    self.flush_conn(conn);
+                }
+                if ready.read {
+                    self.read_conn(conn);
+                }
+            }
+            Source::Log(serial) => self.flush_log(serial),
+        }
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        self.supervisor.handle_input(self.now, input);
+        self.drain();
+    }
+
+    /// Carries out what the core wants until it wants no more.
+    fn drain(&mut self) {
+        while self.exit.is_none() {
+            match self.supervisor.poll_output() {
+                Output::Wait(deadline) => {
+                    self.core_deadline = deadline;
+                    return;
+                }
+                Output::Action(action) => {
+                    let rezone = matches!(action, visor_core::Action::ReadConfig);
+                    let left = self.performer.perform(action, &self.now);
+                    if rezone {
+                        self.clock.reload_zone();
+                        self.tick();
+                    }
+                    self.do_left(left);
+                }
+            }
+        }
+    }
+
+    fn do_left(&mut self, left: Left) {
+        match left {
+            Left::Nothing => {}
+            Left::Answer(input) => self.answer(input),
+            Left::Backlog(backlog, input) => {
+                self.watch_log(&backlog);
+                if let Some(input) = input {
+                    self.answer(input);
+                }
+            }
+            Left::Spawn(spawn, spec) => self.spawn(spawn, &spec),
+            Left::Adopt(spawn, pid) => self.adopt(spawn, pid),
+            Left::Signal(spawn, signal, group) => self.signal_child(spawn, signal, group),
+            Left::WriteStdin(spawn, data) => self.write_stdin(spawn, data),
+            Left::Listen(server, config) => self.listen(server, &config),
+            Left::Unlisten(server) => self.unlisten(server),
+            Left::SendConn(conn, data) => self.send_conn(conn, data),
+            Left::ReadConn(conn, on) => self.set_reading(conn, on),
+            Left::CloseConn(conn) => self.close_conn(conn),
+            Left::Exit(status) => self.end(status),
+        }
+    }
+
+    /// An input that comes up while actions are being done: what follows from it is polled with
+    /// the rest.
+    fn answer(&mut self, input: Input<'_>) {
+        self.supervisor.handle_input(self.now, input);
+    }
+
+    fn watch_log(&mut self, backlog: &Backlog) {
+        if backlog.congested {
+            self.congested = Some(backlog.serial);
+        }
+        if self.backlogs.contains_key(&backlog.serial) {
+            return;
+        }
+        let source = Source::Log(backlog.serial);
+        let watched = self
+            .waiting
+            .watch(source, &backlog.fd, Interest::NONE, Interest::WRITE);
+        if watched.is_ok() {
+            let entry = (backlog.fd.clone(), Vec::new());
+            self.backlogs.insert(backlog.serial, entry);
+        } else {
+            // Not to be waited for: then it must take everything now.
+            while crate::sys::wait_writable(&backlog.fd, 1000)
+                && self.performer.logs.flush(backlog.serial).is_some()
+            {}
+        }
+    }
+
+    fn flush_log(&mut self, serial: u64) {
+        let left = self.performer.logs.flush(serial);
+        if left.as_ref().is_some_and(|left| left.congested) {
+            return;
+        }
+        let Some((fd, paused)) = self.backlogs.get_mut(&serial) else {
+            return;
+        };
+        let paused = std::mem::take(paused);
+        if left.is_none() {
+            let source = Source::Log(serial);
+            let _ = self
+                .waiting
+                .watch(source, fd, Interest::WRITE, Interest::NONE);
+            self.backlogs.remove(&serial);
+        }
+        for spawn in paused {
+            self.resume_child(spawn);
+        }
+    }
+
+    /// The daemon's end: what is queued for clients and logs is written, if it is taken within a
+    /// second.
+    fn end(&mut self, status: i32) {
+        let patience = 1000;
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.last_words(conn, patience);
+        }
+        for backlog in self.performer.logs.backlogs() {
+            while crate::sys::wait_writable(&backlog.fd, patience)
+                && self.performer.logs.flush(backlog.serial).is_some()
+            {}
+        }
+        self.servers.clear();
+        self.exit = Some(status);
+    }
+}

@@ -1,0 +1,94 @@
+//! Signals to the daemon.
+
+use rustix::io::Errno;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use visor_core::Signal;
+
+/// The signals the core is told of.
+pub const TOLD: [Signal; 6] = [
+    Signal::TERM,
+    Signal::INT,
+    Signal::QUIT,
+    Signal::HUP,
+    Signal::USR1,
+    Signal::USR2,
+];
+
+/// Lets a closed pipe and a file that may not grow be errors of a write, not a death.
+pub fn ignore_write_signals() {
+    // SAFETY: ignoring runs no code in a handler.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+/// One that was delivered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Delivered {
+    /// A child may have ended.
+    Child,
+    /// One for the core.
+    Told(Signal),
+}
+
+/// Signals as a descriptor. They are blocked on the thread that makes it; other threads must block
+/// them too, which they do if they are started later.
+#[derive(Debug)]
+pub struct SignalFd(OwnedFd);
+
+impl SignalFd {
+    /// Blocks the signals of [`TOLD`] and CHLD, and opens the descriptor they are read from.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub fn new() -> io::Result<Self> {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset initialises the set; the descriptor is new and ours.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
+            for signal in TOLD {
+                libc::sigaddset(set.as_mut_ptr(), signal.number());
+            }
+            // An inherited SIG_IGN for CHLD would make the kernel collect children by itself.
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+            let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(Self(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
+    /// The next signal that was delivered, if there is one.
+    pub fn read(&self) -> Option<Delivered> {
+        const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+        let mut bytes = [0_u8; SIZE];
+        loop {
+            match rustix::io::read(&self.0, &mut bytes) {
+                Ok(SIZE) => {}
+                Ok(_) => return None,
+                Err(Errno::INTR) => continue,
+                Err(_) => return None,
+            }
+            // ssi_signo comes first, in the machine's byte order.
+            let number = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            if number == libc::SIGCHLD.unsigned_abs() {
+                return Some(Delivered::Child);
+            }
+            if let Some(signal) = Signal::from_number(number.into()) {
+                return Some(Delivered::Told(signal));
+            }
+        }
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
