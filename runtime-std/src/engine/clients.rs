@@ -239,7 +239,7 @@ impl<W: Waiting> Engine<W> {
         }
     }
 
-    fn drop_conn(&mut self, conn: ConnId) {
+    pub(super) fn drop_conn(&mut self, conn: ConnId) {
         let Some(open) = self.conns.remove(&conn) else {
             return;
         };

@@ -263,6 +263,7 @@ impl<W: Waiting> Engine<W> {
             Left::SendConn(conn, data) => self.send_conn(conn, data),
             Left::ReadConn(conn, on) => self.set_reading(conn, on),
             Left::CloseConn(conn) => self.close_conn(conn),
+            Left::DropConn(conn) => self.drop_conn(conn),
             Left::Exit(status) => self.end(status),
         }
     }

@@ -41,6 +41,8 @@ pub enum Left {
     ReadConn(ConnId, bool),
     /// [`Action::CloseConn`].
     CloseConn(ConnId),
+    /// [`Action::DropConn`].
+    DropConn(ConnId),
     /// [`Action::Exit`].
     Exit(i32),
 }
@@ -150,6 +152,7 @@ impl Performer {
             Action::SendConn { conn, data } => Left::SendConn(conn, data),
             Action::ReadConn { conn, on } => Left::ReadConn(conn, on),
             Action::CloseConn { conn } => Left::CloseConn(conn),
+            Action::DropConn { conn } => Left::DropConn(conn),
             Action::Exit(status) => Left::Exit(status),
         }
     }
@@ -201,6 +204,7 @@ impl Performer {
             | Action::SendConn { .. }
             | Action::ReadConn { .. }
             | Action::CloseConn { .. }
+            | Action::DropConn { .. }
             | Action::ReadConfig
             | Action::WritePidfile { .. }
             | Action::RemovePidfile { .. }
