@@ -1,1 +1,108 @@
-//! visor-smol
+//! A runtime on smol: the waiting of [`visor_std::engine`] done by tasks on a local executor.
+//! Readiness and timers are async-io's, children async-process', signals async-signal's.
+//!
+//! All tasks run on the thread that calls [`run`]. A second thread is async-io's: it waits for
+//! readiness while this one is busy.
+
+mod alarm;
+mod waiting;
+
+use alarm::Alarm;
+use smol::LocalExecutor;
+use smol::stream::StreamExt;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::{Rc, Weak};
+use visor_core::config::Config;
+use visor_core::{Boot, Signal};
+use visor_std::Hooks;
+use visor_std::engine::Engine;
+use visor_std::sys::error_name;
+use visor_std::sys::signals::{TOLD, ignore_write_signals};
+use waiting::Smol;
+
+/// Exit status of a daemon that could not even begin to wait.
+const CANNOT_WAIT: i32 = 1;
+
+/// Runs a daemon until its end, on the calling thread, and returns its exit status. A system that
+/// has no descriptors for signals ends it at once, with a line on standard error.
+///
+/// All children of the process are taken to be the daemon's: those it did not start are orphans,
+/// and are collected.
+#[must_use]
+pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
+    ignore_write_signals();
+    let executor = Rc::new(LocalExecutor::new());
+    let daemon = live(Rc::clone(&executor), config, boot, hooks);
+    match smol::block_on(executor.run(daemon)) {
+        Ok(status) => status,
+        Err(error) => {
+            // With standard error closed there is nobody to tell.
+            let name = error_name(&error);
+            let _ = writeln!(io::stderr(), "Error: could not wait for events: {name}");
+            CANNOT_WAIT
+        }
+    }
+}
+
+async fn live(
+    executor: Rc<LocalExecutor<'static>>,
+    config: Config,
+    boot: Boot,
+    hooks: Hooks,
+) -> io::Result<i32> {
+    // Polled once before the first child, it keeps async-process from starting a thread for it.
+    executor.spawn(async_process::driver()).detach();
+    smol::future::yield_now().await;
+    // One stream for each: a stream that holds too many unread signals drops any of them.
+    let told = TOLD
+        .into_iter()
+        .map(|signal| Ok((signal, signals(signal)?)))
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut deaths = async_signal::Signals::new([async_signal::Signal::Child])?;
+    let (alarm, rings) = Alarm::new();
+    let engine = Rc::new_cyclic(|engine| {
+        let waiting = Smol::new(Rc::clone(&executor), Weak::clone(engine), alarm);
+        RefCell::new(Engine::new(config, boot, hooks, waiting))
+    });
+    for (signal, mut stream) in told {
+        let engine = Rc::downgrade(&engine);
+        let report = async move {
+            while stream.next().await.is_some() {
+                waiting::report(&engine, |engine| engine.signal(signal));
+            }
+        };
+        executor.spawn(report).detach();
+    }
+    let weak = Rc::downgrade(&engine);
+    let collect = async move {
+        while deaths.next().await.is_some() {
+            waiting::report(&weak, waiting::collect_orphans);
+        }
+    };
+    executor.spawn(collect).detach();
+    // Children may have ended before anybody listened.
+    waiting::report(&Rc::downgrade(&engine), waiting::collect_orphans);
+    loop {
+        if let Some(status) = engine.borrow().exit() {
+            return Ok(status);
+        }
+        let deadline = engine.borrow().deadline();
+        rings.wait(deadline).await;
+        waiting::report(&Rc::downgrade(&engine), Engine::wake);
+    }
+}
+
+fn signals(signal: Signal) -> io::Result<async_signal::Signals> {
+    use async_signal::Signal as Theirs;
+    let known = [
+        (Signal::TERM, Theirs::Term),
+        (Signal::INT, Theirs::Int),
+        (Signal::QUIT, Theirs::Quit),
+        (Signal::HUP, Theirs::Hup),
+        (Signal::USR1, Theirs::Usr1),
+        (Signal::USR2, Theirs::Usr2),
+    ];
+    let theirs = known.into_iter().find(|(ours, _)| *ours == signal);
+    async_signal::Signals::new(theirs.map(|(_, theirs)| theirs))
+}

@@ -139,6 +139,11 @@ impl Waiting for Epoll {
         Ok(())
     }
 
+    fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
+        // Nothing can be done about a failure, and closing will do the same.
+        let _ = self.watch(source, fd, old, Interest::NONE);
+    }
+
     fn spawn(
         &mut self,
         spawn: SpawnId,

@@ -44,6 +44,24 @@ impl OutputEnd {
             full_reads: 0,
         }
     }
+
+    fn interest(&self) -> Interest {
+        if self.watched {
+            Interest::READ
+        } else {
+            Interest::NONE
+        }
+    }
+}
+
+impl Stdin {
+    fn interest(&self) -> Interest {
+        if self.watched {
+            Interest::WRITE
+        } else {
+            Interest::NONE
+        }
+    }
 }
 
 impl Child {
@@ -122,6 +140,9 @@ impl<W: Waiting> Engine<W> {
                 None => return Err(SpawnError::Pipes("EBADF".to_owned())),
             },
         };
+        if !self.spares.hold() {
+            return Err(SpawnError::TooManyFiles);
+        }
         let (ours, theirs) = pipes::make(socket, spec.redirect_stderr)?;
         // The pipes are there, and what else it may take to start a child will be too.
         self.spares.release();
@@ -176,26 +197,14 @@ impl<W: Waiting> Engine<W> {
             return;
         };
         for stream in STREAMS {
-            if let Some(output) = child.output(stream)
-                && output.watched
-            {
-                let _ = self.waiting.watch(
-                    source(spawn, stream),
-                    &output.fd,
-                    Interest::READ,
-                    Interest::NONE,
-                );
+            if let Some(output) = child.output(stream) {
+                let old = output.interest();
+                self.waiting.forget(source(spawn, stream), &output.fd, old);
             }
         }
-        if let Some(stdin) = &child.stdin
-            && stdin.watched
-        {
-            let _ = self.waiting.watch(
-                Source::Stdin(spawn),
-                &stdin.fd,
-                Interest::WRITE,
-                Interest::NONE,
-            );
+        if let Some(stdin) = &child.stdin {
+            let old = stdin.interest();
+            self.waiting.forget(Source::Stdin(spawn), &stdin.fd, old);
         }
         // The ends are closed before the next child is started: it may need the descriptors.
         drop(child);
@@ -277,14 +286,8 @@ impl<W: Waiting> Engine<W> {
         let Some(output) = child.slot(stream).take() else {
             return;
         };
-        if output.watched {
-            let _ = self.waiting.watch(
-                source(spawn, stream),
-                &output.fd,
-                Interest::READ,
-                Interest::NONE,
-            );
-        }
+        let old = output.interest();
+        self.waiting.forget(source(spawn, stream), &output.fd, old);
         drop(output);
         self.feed(Input::ChildClosed { spawn, stream });
     }
@@ -372,6 +375,8 @@ impl<W: Waiting> Engine<W> {
             Flushed::Waiting => {}
             Flushed::Empty => self.answer(Input::StdinProgress { spawn }),
             Flushed::Broken => {
+                let old = stdin.interest();
+                self.waiting.forget(Source::Stdin(spawn), &stdin.fd, old);
                 child.stdin = None;
                 self.answer(Input::StdinClosed { spawn });
             }

@@ -67,13 +67,14 @@ impl<W: Waiting> Engine<W> {
     }
 
     pub(super) fn unlisten(&mut self, server: ServerId) {
-        if let Some(old) = self.servers.remove(&server)
-            && old.watched
-        {
+        if let Some(open) = self.servers.remove(&server) {
+            let old = if open.watched {
+                Interest::READ
+            } else {
+                Interest::NONE
+            };
             let source = Source::Server(server);
-            let _ = self
-                .waiting
-                .watch(source, old.listener.fd(), Interest::READ, Interest::NONE);
+            self.waiting.forget(source, open.listener.fd(), old);
         }
     }
 
@@ -243,12 +244,8 @@ impl<W: Waiting> Engine<W> {
         let Some(open) = self.conns.remove(&conn) else {
             return;
         };
-        if open.interest != Interest::NONE {
-            let source = Source::Conn(conn);
-            let _ = self
-                .waiting
-                .watch(source, &open.fd, open.interest, Interest::NONE);
-        }
+        self.waiting
+            .forget(Source::Conn(conn), &open.fd, open.interest);
         if open.closing && !open.ended {
             let _ = shutdown(&open.fd, Shutdown::Write);
             let mut unwanted = 0;

@@ -77,11 +77,14 @@ impl Interest {
 pub trait Waiting {
     /// Changes what is waited for, from `old` to `new`. Readiness is a level: a source that is
     /// still ready after a report is reported again. With [`Interest::NONE`] nothing is reported,
-    /// not even an error.
+    /// not even an error, until the next change.
     ///
     /// # Errors
     /// The descriptor cannot be waited for.
     fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()>;
+
+    /// A source is about to be closed; `old` is what it was waited for.
+    fn forget(&mut self, source: Source, fd: &Fd, old: Interest);
 
     /// Starts a prepared child and sees to it that its end is reported by
     /// [`Engine::exited`] exactly once.
@@ -306,10 +309,8 @@ impl<W: Waiting> Engine<W> {
         };
         let paused = std::mem::take(paused);
         if left.is_none() {
-            let source = Source::Log(serial);
-            let _ = self
-                .waiting
-                .watch(source, fd, Interest::WRITE, Interest::NONE);
+            self.waiting
+                .forget(Source::Log(serial), fd, Interest::WRITE);
             self.backlogs.remove(&serial);
         }
         for spawn in paused {

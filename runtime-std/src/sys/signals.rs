@@ -1,5 +1,6 @@
 //! Signals to the daemon.
 
+use super::child;
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,6 +24,15 @@ pub fn ignore_write_signals() {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
+}
+
+/// Runs something with all signals blocked on this thread: a process forked meanwhile cannot run
+/// the daemon's handlers, which would tell the daemon of signals it was not sent.
+pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
+    let before = child::block_all_signals();
+    let result = run();
+    child::restore_signals(&before);
+    result
 }
 
 /// One that was delivered.
