@@ -1,8 +1,55 @@
 //! Configuration: from text to a checked [`Config`].
+//!
+//! With the feature `ini`, a [`Loader`] reads `supervisord.conf`: it asks for files, users and
+//! directories, and ends with a [`Loaded`] configuration or with [`LoadErrors`]. A [`CtlLoader`]
+//! reads the same files for supervisorctl.
 
+#[cfg(feature = "ini")]
+mod ctl;
+#[cfg(feature = "ini")]
+mod daemon;
+mod error;
+mod expand;
+#[cfg(feature = "ini")]
+mod groups;
+#[cfg(feature = "ini")]
+mod lint;
+#[cfg(feature = "ini")]
+mod load;
 mod model;
+#[cfg(feature = "ini")]
+mod need;
+mod pairs;
+#[cfg(feature = "ini")]
+mod path;
+#[cfg(feature = "ini")]
+mod programs;
+#[cfg(feature = "ini")]
+mod reader;
+mod scan;
+pub mod schema;
+#[cfg(feature = "ini")]
+mod servers;
+#[cfg(feature = "ini")]
+mod store;
+#[cfg(feature = "ini")]
+mod values;
 
+#[cfg(feature = "ini")]
+pub use ctl::{CtlConfig, LoadedCtl};
+#[cfg(feature = "ini")]
+pub use daemon::Flag;
+pub use error::{Diagnostic, LoadErrors, Place};
+pub use expand::{ExpandError, Expanded, Scope, Value, expand};
+#[cfg(feature = "ini")]
+pub use load::{CtlLoader, Load, LoadOptions, Loaded, Loader, Step};
 pub use model::{
     AutoRestart, Config, Credentials, FcgiSocket, GroupConfig, GroupKind, LogTarget, OutputConfig,
     Owner, ProcessConfig, ServerAddress, ServerConfig, SupervisordConfig, User,
 };
+#[cfg(feature = "ini")]
+pub use need::{Answer, FileContent, FileError, Need};
+pub use pairs::key_value_pairs;
+#[cfg(feature = "ini")]
+pub use programs::NUMPROCS_MAX;
+pub use scan::{Cut, ScanError, ScannedOption, ScannedSection, scan};

@@ -105,8 +105,8 @@ pub struct User {
 pub struct Owner {
     /// User number.
     pub uid: u32,
-    /// Group number.
-    pub gid: u32,
+    /// Group number; `None`: the group stays as it is.
+    pub gid: Option<u32>,
 }
 
 /// Where a log goes.
@@ -263,7 +263,7 @@ pub struct ProcessConfig {
     pub directory: Option<String>,
     /// File mode creation mask.
     pub umask: Option<u32>,
-    /// Added to the environment, in order, after `[supervisord] environment`.
+    /// Added to the environment, in order; `[supervisord] environment` is already merged in.
     pub environment: Vec<(String, String)>,
     /// `SUPERVISOR_SERVER_URL`, if not derived from the servers.
     pub serverurl: Option<String>,

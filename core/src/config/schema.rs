@@ -1,0 +1,465 @@
+//! Every section and key that is known, as data: the reader takes its defaults from here, the
+//! warning about unknown names its suggestions, and the documentation its tables.
+
+/// What a value looks like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// yes, true, on, 1 or no, false, off, 0.
+    Boolean,
+    /// Bytes, with KB, MB or GB.
+    ByteSize,
+    /// An octal number.
+    Octal,
+    /// A signal's name or number.
+    Signal,
+    /// Exit codes, separated by commas.
+    ExitCodes,
+    /// true, false or unexpected.
+    AutoRestart,
+    /// critical, error, warn, info, debug, trace or blather.
+    LogLevel,
+    /// A user's name or number.
+    User,
+    /// `user` or `user:group`.
+    Owner,
+    /// A directory that exists.
+    Directory,
+    /// A path in a directory that exists.
+    Path,
+    /// Such a path, or NONE, AUTO.
+    LogFile,
+    /// `KEY="value",KEY2="value"`.
+    Pairs,
+    /// Names, separated by commas.
+    Names,
+    /// Patterns of files, separated by spaces.
+    Patterns,
+    /// `host:port` or a port.
+    Address,
+    /// `tcp://host:port` or `unix:///path`.
+    Socket,
+}
+
+impl Kind {
+    /// How documentation and `--check` name the kind.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::ByteSize => "byte size",
+            Self::Octal => "octal number",
+            Self::Signal => "signal",
+            Self::ExitCodes => "exit codes",
+            Self::AutoRestart => "true, false or unexpected",
+            Self::LogLevel => "log level",
+            Self::User => "user",
+            Self::Owner => "user or user:group",
+            Self::Directory => "existing directory",
+            Self::Path => "path in an existing directory",
+            Self::LogFile => "log file, NONE or AUTO",
+            Self::Pairs => "KEY=\"value\" list",
+            Self::Names => "list of names",
+            Self::Patterns => "list of file patterns",
+            Self::Address => "host:port",
+            Self::Socket => "tcp:// or unix:// address",
+        }
+    }
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// The value it has when it is not given, in the file's own syntax; `None`: none.
+    pub default: Option<&'static str>,
+    /// One line for people.
+    pub doc: &'static str,
+}
+
+/// One kind of section.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name, without the part behind the colon.
+    pub name: &'static str,
+    /// Whether it is `[name:x]`, `[name]`, or may be either.
+    pub naming: Naming,
+    /// Its keys, most important first.
+    pub keys: &'static [&'static Key],
+    /// Whether other keys mean something too (they are passed to a plug-in).
+    pub open: bool,
+    /// One line for people.
+    pub doc: &'static str,
+}
+
+/// How a section's header is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Naming {
+    /// `[name]`.
+    Plain,
+    /// `[name:x]`.
+    Named,
+    /// `[name]` or `[name:x]`.
+    Either,
+}
+
+macro_rules! keys {
+    ($($id:ident $name:literal $kind:ident $default:expr, $doc:literal;)*) => {
+        $(pub(in crate::config) static $id: Key =
+            Key { name: $name, kind: Kind::$kind, default: $default, doc: $doc };)*
+    };
+}
+
+/// Keys of `[supervisord]`.
+pub(super) mod daemon {
+    use super::{Key, Kind};
+    keys! {
+        LOGFILE "logfile" Path Some("supervisord.log"), "The activity log; `syslog` for the system's log.";
+        LOGFILE_MAXBYTES "logfile_maxbytes" ByteSize Some("50MB"), "Size at which the activity log is rotated; 0: never.";
+        LOGFILE_BACKUPS "logfile_backups" Integer Some("10"), "How many rotated activity logs are kept.";
+        LOGLEVEL "loglevel" LogLevel Some("info"), "Least important level that is logged.";
+        PIDFILE "pidfile" Path Some("supervisord.pid"), "Where the daemon's process number is written.";
+        UMASK "umask" Octal Some("022"), "File mode creation mask of the daemon.";
+        NODAEMON "nodaemon" Boolean Some("false"), "Stay in the foreground.";
+        SILENT "silent" Boolean Some("false"), "Write no log to standard output in the foreground.";
+        MINFDS "minfds" Integer Some("1024"), "Least number of file descriptors that must be available.";
+        MINPROCS "minprocs" Integer Some("200"), "Least number of processes that must be available.";
+        NOCLEANUP "nocleanup" Boolean Some("false"), "Keep the AUTO logs of earlier runs.";
+        CHILDLOGDIR "childlogdir" Directory None, "Directory of AUTO logs; the system's directory for temporary files.";
+        USER "user" User None, "The user to become when started as root.";
+        DIRECTORY "directory" Directory None, "Directory to change to when becoming a daemon.";
+        STRIP_ANSI "strip_ansi" Boolean Some("false"), "Remove ANSI escape sequences from the programs' logs.";
+        ENVIRONMENT "environment" Pairs Some(""), "Added to the environment of every program.";
+        IDENTIFIER "identifier" Text Some("supervisor"), "The daemon's name, in events and names of AUTO logs.";
+    }
+}
+
+/// Keys of the HTTP servers.
+pub(super) mod server {
+    use super::{Key, Kind};
+    keys! {
+        FILE "file" Path None, "Path of the socket. Required.";
+        CHMOD "chmod" Octal Some("0700"), "Permissions of the socket.";
+        CHOWN "chown" Owner None, "Owner of the socket.";
+        PORT "port" Address None, "Where to listen: `127.0.0.1:9001`, `*:9001` or `9001`. Required.";
+        USERNAME "username" Text None, "Name that clients must give.";
+        PASSWORD "password" Text None, "Password that clients must give, or `{SHA}` and its SHA-1 in hex.";
+    }
+}
+
+/// Keys of `[supervisorctl]`.
+pub(super) mod ctl {
+    use super::{Key, Kind};
+    keys! {
+        SERVERURL "serverurl" Text Some("http://localhost:9001"), "Where the daemon listens: `unix:///path` or `http://host:port`.";
+        USERNAME "username" Text None, "Name to give to the daemon.";
+        PASSWORD "password" Text None, "Password to give to the daemon.";
+        PROMPT "prompt" Text Some("supervisor"), "Prompt of the interactive shell.";
+        HISTORY_FILE "history_file" Text None, "File that keeps the shell's history.";
+    }
+}
+
+/// Keys of `[program:x]`; `[fcgi-program:x]` and `[eventlistener:x]` have them too.
+pub(super) mod program {
+    use super::{Key, Kind};
+    keys! {
+        COMMAND "command" Text None, "The command line to run. Required.";
+        PROCESS_NAME "process_name" Text Some("%(program_name)s"), "Name of a process; needs `%(process_num)` when numprocs is above 1.";
+        NUMPROCS "numprocs" Integer Some("1"), "How many processes to run.";
+        NUMPROCS_START "numprocs_start" Integer Some("0"), "Number of the first process.";
+        PRIORITY "priority" Integer Some("999"), "Low numbers start first and stop last.";
+        AUTOSTART "autostart" Boolean Some("true"), "Start with the daemon.";
+        STARTSECS "startsecs" Integer Some("1"), "Seconds to stay up before the start counts as successful.";
+        STARTRETRIES "startretries" Integer Some("3"), "How many times a failed start is tried again.";
+        AUTORESTART "autorestart" AutoRestart Some("unexpected"), "Whether to start again after an exit.";
+        EXITCODES "exitcodes" ExitCodes Some("0"), "Exit codes that are expected.";
+        STOPSIGNAL "stopsignal" Signal Some("TERM"), "Signal that asks the program to stop.";
+        STOPWAITSECS "stopwaitsecs" Integer Some("10"), "Seconds to wait for that before SIGKILL.";
+        STOPASGROUP "stopasgroup" Boolean Some("false"), "Send the stop signal to the whole process group.";
+        KILLASGROUP "killasgroup" Boolean None, "Send SIGKILL to the whole process group; as stopasgroup.";
+        USER "user" User None, "The user to run as.";
+        REDIRECT_STDERR "redirect_stderr" Boolean Some("false"), "Send standard error where standard output goes.";
+        STDOUT_LOGFILE "stdout_logfile" LogFile Some("AUTO"), "Log of standard output.";
+        STDOUT_LOGFILE_MAXBYTES "stdout_logfile_maxbytes" ByteSize Some("50MB"), "Size at which that log is rotated; 0: never.";
+        STDOUT_LOGFILE_BACKUPS "stdout_logfile_backups" Integer Some("10"), "How many rotated logs are kept.";
+        STDOUT_CAPTURE_MAXBYTES "stdout_capture_maxbytes" ByteSize Some("0"), "Most bytes captured for one event; 0: no capture.";
+        STDOUT_EVENTS_ENABLED "stdout_events_enabled" Boolean Some("false"), "Make an event of everything written.";
+        STDOUT_SYSLOG "stdout_syslog" Boolean Some("false"), "Send what is written to the system's log too.";
+        STDERR_LOGFILE "stderr_logfile" LogFile Some("AUTO"), "Log of standard error.";
+        STDERR_LOGFILE_MAXBYTES "stderr_logfile_maxbytes" ByteSize Some("50MB"), "Size at which that log is rotated; 0: never.";
+        STDERR_LOGFILE_BACKUPS "stderr_logfile_backups" Integer Some("10"), "How many rotated logs are kept.";
+        STDERR_CAPTURE_MAXBYTES "stderr_capture_maxbytes" ByteSize Some("0"), "Most bytes captured for one event; 0: no capture.";
+        STDERR_EVENTS_ENABLED "stderr_events_enabled" Boolean Some("false"), "Make an event of everything written.";
+        STDERR_SYSLOG "stderr_syslog" Boolean Some("false"), "Send what is written to the system's log too.";
+        ENVIRONMENT "environment" Pairs Some(""), "Added to the program's environment.";
+        DIRECTORY "directory" Text None, "Directory to run in.";
+        UMASK "umask" Octal None, "File mode creation mask.";
+        SERVERURL "serverurl" Text Some("AUTO"), "What SUPERVISOR_SERVER_URL says; AUTO: where the daemon listens.";
+    }
+}
+
+/// Further keys of `[eventlistener:x]`.
+pub(super) mod listener {
+    use super::{Key, Kind};
+    keys! {
+        EVENTS "events" Names None, "Event types to be told of. Required.";
+        BUFFER_SIZE "buffer_size" Integer Some("10"), "How many events may wait.";
+        PRIORITY "priority" Integer Some("-1"), "Low numbers start first and stop last.";
+        RESULT_HANDLER "result_handler" Text Some("supervisor.dispatchers:default_handler"), "Only the default can be named.";
+    }
+}
+
+/// Further keys of `[fcgi-program:x]`.
+pub(super) mod fcgi {
+    use super::{Key, Kind};
+    keys! {
+        SOCKET "socket" Socket None, "The socket the processes share. Required.";
+        SOCKET_BACKLOG "socket_backlog" Integer None, "Length of the queue of waiting connections, 1 to 65535.";
+        SOCKET_OWNER "socket_owner" Owner None, "Owner of a Unix socket.";
+        SOCKET_MODE "socket_mode" Octal Some("0700"), "Permissions of a Unix socket.";
+    }
+}
+
+/// Keys of the remaining sections.
+pub(super) mod other {
+    use super::{Key, Kind};
+    keys! {
+        FILES "files" Patterns None, "Files to read as well, relative to the main file's directory. Required.";
+        PROGRAMS "programs" Names Some(""), "The programs in the group.";
+        PRIORITY "priority" Integer Some("999"), "Low numbers start first and stop last.";
+        RPC_FACTORY "supervisor.rpcinterface_factory" Text None, "Only `supervisor.rpcinterface:make_main_rpcinterface` can be named.";
+        CTL_FACTORY "supervisor.ctl_factory" Text None, "Python code, which cannot be loaded.";
+    }
+}
+
+/// The factory that makes the built-in RPC interface.
+pub const MAIN_RPC_FACTORY: &str = "supervisor.rpcinterface:make_main_rpcinterface";
+
+/// All sections.
+pub static SECTIONS: [Section; 12] = [
+    Section {
+        name: "supervisord",
+        naming: Naming::Plain,
+        keys: &DAEMON,
+        open: false,
+        doc: "The daemon itself. Required.",
+    },
+    Section {
+        name: "unix_http_server",
+        naming: Naming::Either,
+        keys: &UNIX,
+        open: false,
+        doc: "A socket that supervisorctl talks to.",
+    },
+    Section {
+        name: "inet_http_server",
+        naming: Naming::Either,
+        keys: &INET,
+        open: false,
+        doc: "A TCP port for supervisorctl and browsers.",
+    },
+    Section {
+        name: "supervisorctl",
+        naming: Naming::Plain,
+        keys: &CTL,
+        open: false,
+        doc: "Settings of supervisorctl.",
+    },
+    Section {
+        name: "program",
+        naming: Naming::Named,
+        keys: &PROGRAM,
+        open: false,
+        doc: "A program to run.",
+    },
+    Section {
+        name: "group",
+        naming: Naming::Named,
+        keys: &GROUP,
+        open: false,
+        doc: "Programs that are handled together.",
+    },
+    Section {
+        name: "fcgi-program",
+        naming: Naming::Named,
+        keys: &FCGI,
+        open: false,
+        doc: "A FastCGI program whose processes share a socket.",
+    },
+    Section {
+        name: "eventlistener",
+        naming: Naming::Named,
+        keys: &LISTENER,
+        open: false,
+        doc: "A program that is told of events.",
+    },
+    Section {
+        name: "include",
+        naming: Naming::Plain,
+        keys: &[&other::FILES],
+        open: false,
+        doc: "Further files.",
+    },
+    Section {
+        name: "rpcinterface",
+        naming: Naming::Named,
+        keys: &[&other::RPC_FACTORY],
+        open: true,
+        doc: "An RPC interface.",
+    },
+    Section {
+        name: "ctlplugin",
+        naming: Naming::Named,
+        keys: &[&other::CTL_FACTORY],
+        open: true,
+        doc: "A plug-in of supervisorctl.",
+    },
+    // No section of its own, but a header that means something.
+    Section {
+        name: "DEFAULT",
+        naming: Naming::Plain,
+        keys: &[],
+        open: true,
+        doc: "Options that every other section has unless it sets them itself.",
+    },
+];
+
+static DAEMON: [&Key; 17] = [
+    &daemon::LOGFILE,
+    &daemon::LOGFILE_MAXBYTES,
+    &daemon::LOGFILE_BACKUPS,
+    &daemon::LOGLEVEL,
+    &daemon::PIDFILE,
+    &daemon::UMASK,
+    &daemon::NODAEMON,
+    &daemon::SILENT,
+    &daemon::MINFDS,
+    &daemon::MINPROCS,
+    &daemon::NOCLEANUP,
+    &daemon::CHILDLOGDIR,
+    &daemon::USER,
+    &daemon::DIRECTORY,
+    &daemon::STRIP_ANSI,
+    &daemon::ENVIRONMENT,
+    &daemon::IDENTIFIER,
+];
+
+static UNIX: [&Key; 5] = [
+    &server::FILE,
+    &server::CHMOD,
+    &server::CHOWN,
+    &server::USERNAME,
+    &server::PASSWORD,
+];
+
+static INET: [&Key; 3] = [&server::PORT, &server::USERNAME, &server::PASSWORD];
+
+static CTL: [&Key; 5] = [
+    &ctl::SERVERURL,
+    &ctl::USERNAME,
+    &ctl::PASSWORD,
+    &ctl::PROMPT,
+    &ctl::HISTORY_FILE,
+];
+
+static GROUP: [&Key; 2] = [&other::PROGRAMS, &other::PRIORITY];
+
+macro_rules! program_keys {
+    ($($more:expr),*) => {[
+        $($more,)*
+        &program::COMMAND, &program::PROCESS_NAME, &program::NUMPROCS, &program::NUMPROCS_START,
+        &program::PRIORITY, &program::AUTOSTART, &program::STARTSECS, &program::STARTRETRIES,
+        &program::AUTORESTART, &program::EXITCODES, &program::STOPSIGNAL, &program::STOPWAITSECS,
+        &program::STOPASGROUP, &program::KILLASGROUP, &program::USER, &program::REDIRECT_STDERR,
+        &program::STDOUT_LOGFILE, &program::STDOUT_LOGFILE_MAXBYTES,
+        &program::STDOUT_LOGFILE_BACKUPS, &program::STDOUT_CAPTURE_MAXBYTES,
+        &program::STDOUT_EVENTS_ENABLED, &program::STDOUT_SYSLOG,
+        &program::STDERR_LOGFILE, &program::STDERR_LOGFILE_MAXBYTES,
+        &program::STDERR_LOGFILE_BACKUPS, &program::STDERR_CAPTURE_MAXBYTES,
+        &program::STDERR_EVENTS_ENABLED, &program::STDERR_SYSLOG,
+        &program::ENVIRONMENT, &program::DIRECTORY, &program::UMASK, &program::SERVERURL,
+    ]};
+}
+
+static PROGRAM: [&Key; 32] = program_keys!();
+static FCGI: [&Key; 36] = program_keys!(
+    &fcgi::SOCKET,
+    &fcgi::SOCKET_BACKLOG,
+    &fcgi::SOCKET_OWNER,
+    &fcgi::SOCKET_MODE
+);
+static LISTENER: [&Key; 36] = program_keys!(
+    &listener::EVENTS,
+    &listener::BUFFER_SIZE,
+    &listener::PRIORITY,
+    &listener::RESULT_HANDLER
+);
+
+/// All event types that a listener can subscribe to.
+pub static EVENT_TYPES: [&str; 27] = [
+    "EVENT",
+    "PROCESS_COMMUNICATION",
+    "PROCESS_COMMUNICATION_STDERR",
+    "PROCESS_COMMUNICATION_STDOUT",
+    "PROCESS_GROUP",
+    "PROCESS_GROUP_ADDED",
+    "PROCESS_GROUP_REMOVED",
+    "PROCESS_LOG",
+    "PROCESS_LOG_STDERR",
+    "PROCESS_LOG_STDOUT",
+    "PROCESS_STATE",
+    "PROCESS_STATE_BACKOFF",
+    "PROCESS_STATE_EXITED",
+    "PROCESS_STATE_FATAL",
+    "PROCESS_STATE_RUNNING",
+    "PROCESS_STATE_STARTING",
+    "PROCESS_STATE_STOPPED",
+    "PROCESS_STATE_STOPPING",
+    "PROCESS_STATE_UNKNOWN",
+    "REMOTE_COMMUNICATION",
+    "SUPERVISOR_STATE_CHANGE",
+    "SUPERVISOR_STATE_CHANGE_RUNNING",
+    "SUPERVISOR_STATE_CHANGE_STOPPING",
+    "TICK",
+    "TICK_3600",
+    "TICK_5",
+    "TICK_60",
+];
+
+/// The kind of section that a header names.
+///
+/// ```
+/// use visor_core::config::schema;
+/// assert_eq!(schema::section("program:web").unwrap().name, "program");
+/// assert!(schema::section("programm:web").is_none());
+/// ```
+#[must_use]
+pub fn section(header: &str) -> Option<&'static Section> {
+    let (base, named) = match header.split_once(':') {
+        Some((base, _)) => (base, true),
+        None => (header, false),
+    };
+    let section = SECTIONS.iter().find(|section| section.name == base)?;
+    let fits = match section.naming {
+        Naming::Plain => !named,
+        Naming::Named => named,
+        Naming::Either => true,
+    };
+    fits.then_some(section)
+}
+
+impl Section {
+    /// The key of that name.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name).copied()
+    }
+}
