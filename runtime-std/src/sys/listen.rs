@@ -191,8 +191,8 @@ fn bind_private(fd: &OwnedFd, temporary: &str) -> Result<(), ListenError> {
 
 fn dress(path: &str, mode: u32, owner: Option<Owner>) -> Result<(), Errno> {
     if let Some(owner) = owner {
-        let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        rustix::fs::chown(path, Some(uid), Some(gid))?;
+        let (uid, gid) = (Uid::from_raw(owner.uid), owner.gid.map(Gid::from_raw));
+        rustix::fs::chown(path, Some(uid), gid)?;
     }
     rustix::fs::chmod(path, Mode::from_raw_mode(mode & 0o7777))
 }
