@@ -89,7 +89,7 @@ fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) {
 
 /// How long to sleep, in whole milliseconds (finer waits need a newer kernel), never too short: to
 /// wake up early would only mean to sleep again.
-fn sleep_until(deadline: Timestamp) -> Timespec {
+pub(crate) fn sleep_until(deadline: Timestamp) -> Timespec {
     let nanos = deadline.saturating_since(clock::monotonic()).as_nanos();
     let millis = i64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(i64::MAX);
     // A day at a time: the kernel counts in 32 bits.
@@ -125,18 +125,7 @@ impl Epoll {
 
 impl Waiting for Epoll {
     fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()> {
-        let data = epoll::EventData::new_u64(encode(source));
-        let mut flags = epoll::EventFlags::empty();
-        flags.set(epoll::EventFlags::IN, new.read);
-        flags.set(epoll::EventFlags::OUT, new.write);
-        // An epoll reports hang-ups of all it knows, so what is not waited for must leave it.
-        match (old == Interest::NONE, new == Interest::NONE) {
-            (true, true) => {}
-            (true, false) => epoll::add(&self.epoll, fd, data, flags)?,
-            (false, true) => epoll::delete(&self.epoll, fd)?,
-            (false, false) => epoll::modify(&self.epoll, fd, data, flags)?,
-        }
-        Ok(())
+        change(&self.epoll, encode(source), fd, old, new)
     }
 
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
@@ -165,11 +154,33 @@ impl Waiting for Epoll {
     }
 }
 
+/// Changes what an epoll waits for.
+pub(crate) fn change(
+    epoll: &OwnedFd,
+    token: u64,
+    fd: &Fd,
+    old: Interest,
+    new: Interest,
+) -> io::Result<()> {
+    let data = epoll::EventData::new_u64(token);
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN, new.read);
+    flags.set(epoll::EventFlags::OUT, new.write);
+    // An epoll reports hang-ups of all it knows, so what is not waited for must leave it.
+    match (old == Interest::NONE, new == Interest::NONE) {
+        (true, true) => {}
+        (true, false) => epoll::add(epoll, fd, data, flags)?,
+        (false, true) => epoll::delete(epoll, fd)?,
+        (false, false) => epoll::modify(epoll, fd, data, flags)?,
+    }
+    Ok(())
+}
+
 /// The token of the signal descriptor. Sources have a kind above 0 in the low three bits.
 const SIGNALS: u64 = 0;
 
 /// A source as the number an epoll keeps for it. Ids count up from 0 and do not reach 61 bits.
-fn encode(source: Source) -> u64 {
+pub(crate) fn encode(source: Source) -> u64 {
     let (kind, id) = match source {
         Source::Stdout(spawn) => (1, spawn.0),
         Source::Stderr(spawn) => (2, spawn.0),
@@ -181,7 +192,7 @@ fn encode(source: Source) -> u64 {
     id << 3 | kind
 }
 
-fn decode(token: u64) -> Option<Source> {
+pub(crate) fn decode(token: u64) -> Option<Source> {
     let id = token >> 3;
     match token & 7 {
         1 => Some(Source::Stdout(SpawnId(id))),
@@ -195,7 +206,7 @@ fn decode(token: u64) -> Option<Source> {
 }
 
 /// A hang-up or an error shows to whoever reads or writes next.
-fn readiness(flags: epoll::EventFlags) -> Interest {
+pub(crate) fn readiness(flags: epoll::EventFlags) -> Interest {
     let over = epoll::EventFlags::HUP | epoll::EventFlags::ERR;
     Interest {
         read: flags.intersects(epoll::EventFlags::IN | over),

@@ -4,6 +4,7 @@
 //! readiness into inputs, for any way of waiting; [`run`] is a runtime of one thread that waits with
 //! epoll.
 
+pub mod embed;
 pub mod engine;
 mod epoll;
 mod hooks;

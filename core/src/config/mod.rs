@@ -4,6 +4,7 @@
 //! directories, and ends with a [`Loaded`] configuration or with [`LoadErrors`]. A [`CtlLoader`]
 //! reads the same files for supervisorctl.
 
+mod build;
 #[cfg(feature = "ini")]
 mod ctl;
 #[cfg(feature = "ini")]

@@ -35,7 +35,7 @@ pub struct SupervisordConfig {
     pub logfile_backups: u32,
     /// Least important level that is logged.
     pub loglevel: LogLevel,
-    /// Where the daemon's pid is written.
+    /// Where the daemon's pid is written; empty: nowhere.
     pub pidfile: String,
     /// File mode creation mask of the daemon; `None`: not set in the file, 022 when daemonizing.
     pub umask: Option<u32>,

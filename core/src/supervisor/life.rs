@@ -257,10 +257,13 @@ impl Supervisor {
                 );
             }
         }
-        self.phase = Phase::WritingPidfile;
-        self.out.push_back(Action::WritePidfile {
-            path: self.config.supervisord.pidfile.clone(),
-        });
+        let path = self.config.supervisord.pidfile.clone();
+        if path.is_empty() {
+            self.up(now);
+        } else {
+            self.phase = Phase::WritingPidfile;
+            self.out.push_back(Action::WritePidfile { path });
+        }
     }
 
     pub(super) fn on_pidfile_written(&mut self, now: Now, result: Result<(), String>) {
@@ -283,6 +286,11 @@ impl Supervisor {
                 self.log(now, LogLevel::Critical, format_args!("{text}"));
             }
         }
+        self.up(now);
+    }
+
+    /// Everything is open: processes may start.
+    fn up(&mut self, now: Now) {
         self.phase = Phase::Up;
         self.out.push_back(Action::Ready);
         // A stop that was asked for in the meantime goes first.

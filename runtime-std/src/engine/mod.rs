@@ -202,6 +202,22 @@ impl<W: Waiting> Engine<W> {
         self.feed(Input::Signal(signal));
     }
 
+    /// The program the daemon is part of wants something.
+    pub fn command(&mut self, command: visor_core::Command) {
+        self.feed(Input::Command(command));
+    }
+
+    /// The core, to look at.
+    pub fn supervisor(&mut self) -> &mut Supervisor {
+        &mut self.supervisor
+    }
+
+    /// The time of the batch in hand.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
     /// A source is ready.
     pub fn ready(&mut self, source: Source, ready: Interest) {
         match source {

@@ -1,0 +1,69 @@
+//! Configurations made by a program instead of read from a file.
+
+use super::{Config, GroupConfig, GroupKind, LogTarget, ProcessConfig};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+impl Config {
+    /// A supervisor inside another program: no activity log, no console, no pidfile, no servers,
+    /// and nothing is cleaned up. Processes have no logs either until they are given some.
+    ///
+    /// ```
+    /// use visor_core::config::{AutoRestart, Config, ProcessConfig};
+    /// let mut cache = ProcessConfig::new("cache", "/usr/bin/redis-server --port 7001");
+    /// cache.autorestart = AutoRestart::Always;
+    /// let config = Config::embedded()
+    ///     .program(cache)
+    ///     .group("workers", 1000, (0..4).map(|n| {
+    ///         ProcessConfig::new(&format!("worker{n}"), "/usr/bin/worker")
+    ///     }));
+    /// assert_eq!(config.groups.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn embedded() -> Self {
+        let mut config = Self::default();
+        let daemon = &mut config.supervisord;
+        daemon.logfile = LogTarget::None;
+        daemon.pidfile = String::new();
+        daemon.nodaemon = true;
+        daemon.silent = true;
+        daemon.nocleanup = true;
+        config
+    }
+
+    /// Adds a process in a group of its own, which has its name and priority. AUTO logs become none: a
+    /// program that wants logs names files.
+    #[must_use]
+    pub fn program(self, process: ProcessConfig) -> Self {
+        let (name, priority) = (process.name.clone(), process.priority);
+        self.group(&name, priority, [process])
+    }
+
+    /// Adds a group of processes. Groups start in ascending order of (priority, name).
+    #[must_use]
+    pub fn group(
+        mut self,
+        name: &str,
+        priority: i64,
+        processes: impl IntoIterator<Item = ProcessConfig>,
+    ) -> Self {
+        let processes: Vec<ProcessConfig> = processes
+            .into_iter()
+            .map(|mut process| {
+                for output in [&mut process.stdout, &mut process.stderr] {
+                    if output.logfile == LogTarget::Auto {
+                        output.logfile = LogTarget::None;
+                    }
+                }
+                process
+            })
+            .collect();
+        self.groups.push(GroupConfig {
+            name: name.into(),
+            priority,
+            kind: GroupKind::Plain,
+            processes,
+        });
+        self
+    }
+}

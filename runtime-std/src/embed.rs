@@ -1,0 +1,320 @@
+//! A supervisor inside another program: it supervises helpers of that program, on a thread of its
+//! own, and leaves the program's signals and its other children alone.
+//!
+//! ```no_run
+//! use visor_core::config::{Config, ProcessConfig};
+//! use visor_core::{Command, ProcessState};
+//! use visor_std::embed::Embedded;
+//! let config = Config::embedded().program(ProcessConfig::new("cache", "redis-server"));
+//! let helpers = Embedded::start(config)?;
+//! let up = helpers.wait_until(std::time::Duration::from_secs(10), |processes| {
+//!     processes.iter().all(|process| process.state == ProcessState::Running)
+//! });
+//! assert!(up);
+//! helpers.shutdown();
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use crate::Hooks;
+use crate::engine::{Engine, Interest, Source, Waiting};
+use crate::epoll::{change, decode, encode, readiness, sleep_until};
+use crate::sys::daemonize::random_seed;
+use crate::sys::pipes::TheirEnds;
+use crate::sys::spawn::{Prepared, Spawner};
+use crate::sys::{Fd, reap};
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, pidfd_open};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use visor_core::config::Config;
+use visor_core::{Boot, Command, ExitStatus, Pid, ProcessId, ProcessInfo, SpawnError, SpawnId};
+
+/// Reports taken from the kernel in one go.
+const EVENTS: usize = 64;
+
+/// Helpers under supervision. Dropping it leaves them running under supervision until the program
+/// ends; [`shutdown`](Self::shutdown) stops them.
+#[derive(Debug)]
+pub struct Embedded {
+    commands: Sender<Command>,
+    bell: Arc<OwnedFd>,
+    seen: Arc<Seen>,
+    thread: JoinHandle<i32>,
+}
+
+/// What the processes were doing when something last changed.
+#[derive(Debug, Default)]
+struct Seen {
+    processes: Mutex<BTreeMap<ProcessId, ProcessInfo>>,
+    changed: Condvar,
+}
+
+impl Embedded {
+    /// Starts supervising on a thread of its own.
+    ///
+    /// # Errors
+    /// There is no descriptor or no thread left.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let seen = Arc::new(Seen::default());
+        let (commands, received) = mpsc::channel();
+        let (started, outcome) = mpsc::channel();
+        let (their_bell, their_seen) = (Arc::clone(&bell), Arc::clone(&seen));
+        let body = move || match Epoll::new(&their_bell) {
+            Ok(waiting) => {
+                let _ = started.send(Ok(()));
+                run(config, waiting, &their_bell, &received, &their_seen)
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+                1
+            }
+        };
+        let name = std::thread::Builder::new().name("supervisor".to_owned());
+        let thread = name.spawn(body)?;
+        outcome
+            .recv()
+            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))??;
+        Ok(Self {
+            commands,
+            bell,
+            seen,
+            thread,
+        })
+    }
+
+    /// Asks for something. What becomes of it shows in [`processes`](Self::processes).
+    pub fn command(&self, command: Command) {
+        // When the supervisor has ended there is nobody to ask, and nothing left to stop.
+        let _ = self.commands.send(command);
+        let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+    }
+
+    /// All processes by id, as of the last change. Commands take these ids.
+    #[must_use]
+    pub fn processes(&self) -> BTreeMap<ProcessId, ProcessInfo> {
+        self.seen
+            .processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until `condition` holds, at most for `patience`. Returns whether it does.
+    pub fn wait_until(
+        &self,
+        patience: Duration,
+        condition: impl Fn(&[&ProcessInfo]) -> bool,
+    ) -> bool {
+        let end = Instant::now() + patience;
+        let holds = |processes: &BTreeMap<_, ProcessInfo>| {
+            condition(&processes.values().collect::<Vec<_>>())
+        };
+        let mut processes = self
+            .seen
+            .processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while !holds(&processes) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.seen.changed.wait_timeout(processes, left);
+            processes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Stops all processes, in order, and waits for their end. Returns 0, or the status with which
+    /// the supervisor could not begin.
+    pub fn shutdown(self) -> i32 {
+        self.command(Command::Shutdown);
+        self.thread.join().unwrap_or(1)
+    }
+}
+
+/// What the thread does.
+fn run(
+    config: Config,
+    waiting: Epoll,
+    bell: &OwnedFd,
+    commands: &Receiver<Command>,
+    seen: &Seen,
+) -> i32 {
+    let boot = Boot {
+        pid: Pid(std::process::id()),
+        // Nothing unpredictable is made of it: no AUTO logs, no web page.
+        seed: random_seed().unwrap_or_default(),
+        foreground: true,
+        messages: Vec::new(),
+    };
+    let hooks = Hooks {
+        read_config: Box::new(|| Err("this supervisor has no configuration file".to_owned())),
+        ready: Box::new(|| {}),
+    };
+    let mut engine = Engine::new(config, boot, hooks, waiting);
+    engine.supervisor().keep_transitions();
+    publish_all(&mut engine, seen);
+    let mut space = [MaybeUninit::uninit(); EVENTS];
+    loop {
+        publish_changes(&mut engine, seen);
+        if let Some(status) = engine.exit() {
+            return status;
+        }
+        let timeout = engine.deadline().map(sleep_until);
+        let events = match epoll::wait(&engine.waiting.epoll, &mut space, timeout.as_ref()) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => continue,
+            Err(_) => return 1,
+        };
+        engine.tick();
+        for event in events {
+            take(&mut engine, event, bell, commands);
+        }
+        engine.wake();
+    }
+}
+
+fn take(
+    engine: &mut Engine<Epoll>,
+    event: &epoll::Event,
+    bell: &OwnedFd,
+    commands: &Receiver<Command>,
+) {
+    let token = event.data.u64();
+    if token == BELL {
+        let _ = rustix::io::read(bell, &mut [0; 8]);
+        for command in commands.try_iter() {
+            engine.command(command);
+        }
+    } else if let Some(source) = decode(token) {
+        engine.ready(source, readiness(event.flags));
+    } else {
+        let spawn = SpawnId(token >> 3);
+        if let Some(status) = engine.waiting.collect(spawn) {
+            engine.exited(spawn, status);
+        }
+    }
+}
+
+fn publish_all(engine: &mut Engine<Epoll>, seen: &Seen) {
+    let now = engine.now();
+    let supervisor = engine.supervisor();
+    let ids: Vec<ProcessId> = supervisor.processes().map(|(id, ..)| id).collect();
+    let infos = ids
+        .into_iter()
+        .filter_map(|id| Some((id, supervisor.process_info(id, &now)?)))
+        .collect();
+    *seen
+        .processes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = infos;
+    seen.changed.notify_all();
+}
+
+fn publish_changes(engine: &mut Engine<Epoll>, seen: &Seen) {
+    let now = engine.now();
+    let changes = engine.supervisor().transitions();
+    if changes.is_empty() {
+        return;
+    }
+    let mut processes = seen
+        .processes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    for id in changes.into_iter().map(|change| change.process) {
+        match engine.supervisor().process_info(id, &now) {
+            Some(info) => drop(processes.insert(id, info)),
+            None => drop(processes.remove(&id)),
+        }
+    }
+    drop(processes);
+    seen.changed.notify_all();
+}
+
+#[derive(Debug)]
+struct Epoll {
+    epoll: OwnedFd,
+    /// Each child's pidfd, so that no signal is needed to learn of its end.
+    children: HashMap<SpawnId, (Pid, OwnedFd)>,
+}
+
+/// The token of the bell that is rung for commands: what signals have elsewhere.
+const BELL: u64 = 0;
+/// A child's token: a kind that no source has.
+const CHILD: u64 = 7;
+
+impl Epoll {
+    fn new(bell: &OwnedFd) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let data = epoll::EventData::new_u64(BELL);
+        epoll::add(&epoll, bell, data, epoll::EventFlags::IN)?;
+        Ok(Self {
+            epoll,
+            children: HashMap::new(),
+        })
+    }
+
+    fn watch_child(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
+        let raw = i32::try_from(pid.0).ok();
+        let raw = raw.and_then(rustix::process::Pid::from_raw);
+        let pidfd = pidfd_open(raw.ok_or(Errno::CHILD)?, PidfdFlags::NONBLOCK)?;
+        let data = epoll::EventData::new_u64(spawn.0 << 3 | CHILD);
+        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN)?;
+        self.children.insert(spawn, (pid, pidfd));
+        Ok(())
+    }
+
+    fn collect(&mut self, spawn: SpawnId) -> Option<ExitStatus> {
+        let (pid, pidfd) = self.children.get(&spawn)?;
+        let status = reap::one(*pid)?;
+        let _ = epoll::delete(&self.epoll, pidfd);
+        self.children.remove(&spawn);
+        Some(status)
+    }
+}
+
+impl Waiting for Epoll {
+    fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()> {
+        change(&self.epoll, encode(source), fd, old, new)
+    }
+
+    fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
+        // Nothing can be done about a failure, and closing will do the same.
+        let _ = self.watch(source, fd, old, Interest::NONE);
+    }
+
+    fn spawn(
+        &mut self,
+        spawn: SpawnId,
+        prepared: Prepared,
+        ends: &TheirEnds,
+        spawner: &mut Spawner,
+    ) -> Result<Pid, SpawnError> {
+        let pid = spawner.spawn(&prepared, ends)?;
+        if self.watch_child(spawn, pid).is_err() {
+            // A child nobody can wait for must not run: it is ended and collected here.
+            let _ = reap::signal(pid, visor_core::Signal::KILL, false);
+            while reap::one(pid).is_none() {
+                std::thread::yield_now();
+            }
+            return Err(SpawnError::TooManyFiles);
+        }
+        Ok(pid)
+    }
+
+    fn adopt(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
+        if !reap::is_child(pid) {
+            return Err(Errno::CHILD.into());
+        }
+        self.watch_child(spawn, pid)
+    }
+}
