@@ -15,11 +15,20 @@ pub(crate) struct Sockets {
 struct Shared {
     socket: FcgiSocket,
     users: u32,
+    /// Whether it is open, or being opened.
+    open: bool,
 }
 
 impl Sockets {
     pub(crate) fn add(&mut self, group: GroupId, socket: FcgiSocket) {
-        self.by_group.insert(group, Shared { socket, users: 0 });
+        self.by_group.insert(
+            group,
+            Shared {
+                socket,
+                users: 0,
+                open: false,
+            },
+        );
     }
 
     /// Forgets a group's socket; closes it if a process still had it.
@@ -27,7 +36,7 @@ impl Sockets {
         if self
             .by_group
             .remove(&group)
-            .is_some_and(|shared| shared.users > 0)
+            .is_some_and(|shared| shared.open)
         {
             out.push_back(Action::CloseSocket { group });
         }
@@ -38,7 +47,7 @@ impl Sockets {
     pub(crate) fn acquire(&mut self, group: GroupId, out: &mut VecDeque<Action>) -> Option<String> {
         let shared = self.by_group.get_mut(&group)?;
         shared.users = shared.users.saturating_add(1);
-        if shared.users > 1 {
+        if core::mem::replace(&mut shared.open, true) {
             return None;
         }
         out.push_back(Action::OpenSocket {
@@ -48,12 +57,19 @@ impl Sockets {
         Some(alloc::format!("Creating socket {}", shared.socket.url()))
     }
 
+    /// It could not be opened: there is nothing to close, and the next one tries again.
+    pub(crate) fn failed(&mut self, group: GroupId) {
+        if let Some(shared) = self.by_group.get_mut(&group) {
+            shared.open = false;
+        }
+    }
+
     /// One process less needs it. Returns a line to log if it was the last.
     #[must_use]
     pub(crate) fn release(&mut self, group: GroupId, out: &mut VecDeque<Action>) -> Option<String> {
         let shared = self.by_group.get_mut(&group)?;
         shared.users = shared.users.checked_sub(1)?;
-        if shared.users > 0 {
+        if shared.users > 0 || !core::mem::take(&mut shared.open) {
             return None;
         }
         out.push_back(Action::CloseSocket { group });

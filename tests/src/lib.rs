@@ -2,3 +2,4 @@
 
 pub mod e2e;
 pub mod fuzz_bodies;
+pub mod scenario;

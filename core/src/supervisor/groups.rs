@@ -128,6 +128,7 @@ impl Supervisor {
             GroupKind::Fcgi(socket) => socket.url(),
             GroupKind::Plain | GroupKind::Listener { .. } => return,
         };
+        self.sockets.failed(id);
         let error = alloc::format!("Could not create FastCGI socket {url}: {error}");
         if !group.pending {
             // A spawn follows and fails for want of it; this line says why.

@@ -1,0 +1,558 @@
+//! The stage of a transcript: a runtime that does what it is asked, unless told otherwise.
+
+use super::config;
+use super::script::{Arrange, Step, Tell};
+use super::show::{self, Names, Wanted};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use visor_core::config::Config;
+use visor_core::{
+    Action, Boot, Command, GroupId, Input, ListenError, LogId, Now, Output, Pid, ProcessId,
+    ReadConfig, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
+};
+
+/// 2026-01-31 12:00:00 UTC.
+const START_SECS: i64 = 1_769_860_800;
+/// Most actions one step may lead to: more means that it never ends.
+const ACTIONS_MAX: u32 = 10_000;
+
+pub(super) struct Stage {
+    supervisor: Option<Supervisor>,
+    config: Config,
+    /// What reading the configuration gives.
+    file: Result<Config, String>,
+    mono: Timestamp,
+    wall_nanos: i64,
+    next_pid: u32,
+    known: Known,
+    answers: VecDeque<Input<'static>>,
+    faults: Faults,
+    wanted: Wanted,
+    seen: Vec<String>,
+}
+
+/// What is known by name.
+#[derive(Default)]
+struct Known {
+    processes: BTreeMap<ProcessId, String>,
+    sockets: BTreeMap<GroupId, String>,
+    /// Children by process name, oldest first.
+    children: BTreeMap<String, Vec<SpawnId>>,
+    sizes: BTreeMap<LogId, u64>,
+}
+
+/// What will go wrong.
+#[derive(Default)]
+struct Faults {
+    spawns: BTreeMap<String, VecDeque<SpawnError>>,
+    waiting: BTreeMap<String, ()>,
+    signals: BTreeMap<String, SignalError>,
+    opens: BTreeMap<LogId, String>,
+    pidfile: Option<String>,
+    pidfile_waits: bool,
+    listen: Option<String>,
+    socket: Option<String>,
+}
+
+impl Names for Known {
+    fn of_spawn(&self, spawn: SpawnId) -> String {
+        let of = |(name, spawns): (&String, &Vec<SpawnId>)| {
+            spawns.contains(&spawn).then(|| name.clone())
+        };
+        self.children
+            .iter()
+            .find_map(of)
+            .unwrap_or_else(|| format!("spawn {spawn}"))
+    }
+
+    fn of_process(&self, process: ProcessId) -> String {
+        self.processes
+            .get(&process)
+            .cloned()
+            .unwrap_or_else(|| format!("process {process}"))
+    }
+
+    fn of_socket(&self, group: GroupId) -> String {
+        self.sockets
+            .get(&group)
+            .cloned()
+            .unwrap_or_else(|| format!("group {group}"))
+    }
+}
+
+impl Stage {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            supervisor: None,
+            file: Ok(config.clone()),
+            config,
+            mono: Timestamp::from_nanos(1_000_000_000),
+            wall_nanos: START_SECS * 1_000_000_000,
+            next_pid: 101,
+            known: Known::default(),
+            answers: VecDeque::new(),
+            faults: Faults::default(),
+            wanted: Wanted::default(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Plays one step and returns the lines that belong below it.
+    pub(super) fn play(&mut self, step: &Step) -> Result<Vec<String>, String> {
+        match step {
+            Step::Boot => {
+                let boot = Boot {
+                    pid: Pid(100),
+                    seed: [7; 32],
+                    foreground: true,
+                    messages: Vec::new(),
+                };
+                let mut supervisor = Supervisor::new(self.config.clone(), boot, self.now());
+                supervisor.keep_transitions();
+                self.supervisor = Some(supervisor);
+                self.settle()?;
+            }
+            Step::Advance(time) => self.advance(*time)?,
+            Step::Sleep(time) => {
+                self.pass(*time);
+                return Ok(Vec::new());
+            }
+            Step::Tell(tell) => {
+                let input = self.input(tell)?;
+                self.feed(input)?;
+            }
+            Step::Arrange(arrange) => {
+                self.arrange(arrange)?;
+                return Ok(std::mem::take(&mut self.seen));
+            }
+        }
+        self.show_wake()?;
+        Ok(std::mem::take(&mut self.seen))
+    }
+
+    /// Steps that tell the stage what to do, or ask what is there: the core is not told of them.
+    fn arrange(&mut self, arrange: &Arrange) -> Result<(), String> {
+        match arrange {
+            Arrange::NewConfig(lines) => self.file = Ok(config::parse(&lines.join("\n"))?),
+            Arrange::ConfigFails(text) => self.file = Err(text.clone()),
+            Arrange::Clock(forward, jump) => {
+                let jump = i64::try_from(jump.as_nanos()).map_err(|e| e.to_string())?;
+                self.wall_nanos += if *forward { jump } else { -jump };
+            }
+            Arrange::SpawnFails(name, error, count) => {
+                let errors = std::iter::repeat_n(error.clone(), *count);
+                let name = self.canonical(name);
+                self.faults.spawns.entry(name).or_default().extend(errors);
+            }
+            Arrange::SpawnWaits(name) => {
+                let name = self.canonical(name);
+                self.faults.waiting.insert(name, ());
+            }
+            Arrange::SignalsFail(name, error) => {
+                let name = self.canonical(name);
+                self.faults.signals.insert(name, error.clone());
+            }
+            Arrange::OpensFail(name, stream, error) => {
+                let log = LogId::Child(self.process(name)?, *stream);
+                match error {
+                    Some(error) => self.faults.opens.insert(log, error.clone()),
+                    None => self.faults.opens.remove(&log),
+                };
+            }
+            Arrange::PidfileFails(error) => self.faults.pidfile = Some(error.clone()),
+            Arrange::PidfileWaits => self.faults.pidfile_waits = true,
+            Arrange::ListenFails(error) => self.faults.listen = Some(error.clone()),
+            Arrange::SocketFails(error) => self.faults.socket = Some(error.clone()),
+            Arrange::SocketWorks => self.faults.socket = None,
+            Arrange::Show(what) => match what.as_str() {
+                "files" => self.wanted.files = true,
+                "stamps" => self.wanted.stamps = true,
+                "spawns" => self.wanted.spawns = true,
+                other => return Err(format!("cannot show {other}")),
+            },
+            Arrange::Info(name) => self.show_info(name)?,
+            Arrange::Status => self.show_status()?,
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, tell: &Tell) -> Result<Input<'static>, String> {
+        Ok(match tell {
+            Tell::Start(name) => Input::Command(Command::Start(self.process(name)?)),
+            Tell::Stop(name) => Input::Command(Command::Stop(self.process(name)?)),
+            Tell::Send(name, signal) => {
+                Input::Command(Command::Signal(self.process(name)?, *signal))
+            }
+            Tell::Signal(signal) => Input::Signal(*signal),
+            Tell::Shutdown => Input::Command(Command::Shutdown),
+            Tell::Restart => Input::Command(Command::Restart),
+            Tell::Reread => Input::Command(Command::Reread),
+            Tell::Add(name) => Input::Command(Command::AddGroup(name.clone())),
+            Tell::Remove(name) => Input::Command(Command::RemoveGroup(name.clone())),
+            Tell::Exit(name, status) => Input::Exited {
+                spawn: self.child(name, 0)?,
+                status: *status,
+            },
+            Tell::LateExit(name, status) => Input::Exited {
+                spawn: self.child(name, 1)?,
+                status: *status,
+            },
+            Tell::Orphan(pid, status) => Input::OrphanReaped {
+                pid: Pid(*pid),
+                status: *status,
+            },
+            Tell::Output(name, stream, data) => Input::ChildOutput {
+                spawn: self.child(name, 0)?,
+                stream: *stream,
+                data: data.clone().into(),
+            },
+            Tell::Closes(name, stream) => Input::ChildClosed {
+                spawn: self.child(name, 0)?,
+                stream: *stream,
+            },
+            Tell::Spawned(name) => {
+                let spawn = self.child(name, 0)?;
+                let pid = self.mint_pid();
+                Input::Spawned { spawn, pid }
+            }
+            Tell::NotSpawned(name, error) => Input::SpawnFailed {
+                spawn: self.child(name, 0)?,
+                error: error.clone(),
+            },
+            Tell::LogFails(name, stream, errno, lost_bytes, open) => {
+                let stream_name = stream.name();
+                Input::LogFailed {
+                    log: LogId::Child(self.process(name)?, *stream),
+                    error: format!("could not write {name}-{stream_name}.log: {errno}"),
+                    lost_bytes: *lost_bytes,
+                    open: *open,
+                }
+            }
+        })
+    }
+
+    /// A runtime that wakes up whenever the core wants it to.
+    fn advance(&mut self, time: Duration) -> Result<(), String> {
+        let begin = self.mono;
+        let end = begin + time;
+        while let Output::Wait(Some(at)) = self.core()?.poll_output()
+            && at <= end
+        {
+            self.pass(at.saturating_since(self.mono));
+            let mark = self.seen.len();
+            self.feed(Input::Wake)?;
+            if at < end && self.seen.len() > mark {
+                let after = at.saturating_since(begin);
+                self.seen.insert(mark, format!("after {}:", shown(after)));
+            }
+            if at < end {
+                continue;
+            }
+            if mark > 0 && self.seen.len() > mark {
+                self.seen.insert(mark, format!("after {}:", shown(time)));
+            }
+            return Ok(());
+        }
+        self.pass(end.saturating_since(self.mono));
+        self.feed(Input::Wake)
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.mono = self.mono + time;
+        self.wall_nanos += i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    }
+
+    fn feed(&mut self, input: Input<'static>) -> Result<(), String> {
+        let now = self.now();
+        self.core()?.handle_input(now, input);
+        self.settle()
+    }
+
+    /// Performs what the core wants; what that leads to comes after all of it.
+    fn settle(&mut self) -> Result<(), String> {
+        let mut left = ACTIONS_MAX;
+        loop {
+            let core = self.core()?;
+            let mut actions = Vec::new();
+            while let Output::Action(action) = core.poll_output() {
+                actions.push(action);
+            }
+            let transitions = core.transitions();
+            self.learn_names()?;
+            // States change before the daemon says that it ends.
+            let mut last = None;
+            for action in actions {
+                left = left.checked_sub(1).ok_or("it goes on for ever")?;
+                if matches!(action, Action::Exit(_)) {
+                    last = Some(action);
+                } else {
+                    self.perform(action);
+                }
+            }
+            for change in &transitions {
+                self.seen.push(show::transition(change, &self.known));
+            }
+            if let Some(exit) = last {
+                self.perform(exit);
+            }
+            let Some(answer) = self.answers.pop_front() else {
+                return Ok(());
+            };
+            let now = self.now();
+            self.core()?.handle_input(now, answer);
+        }
+    }
+
+    fn learn_names(&mut self) -> Result<(), String> {
+        let Self {
+            supervisor: Some(supervisor),
+            known,
+            ..
+        } = self
+        else {
+            return Err("boot comes first".to_owned());
+        };
+        for (id, group, name, _) in supervisor.processes() {
+            let full = if group == name {
+                name.to_owned()
+            } else {
+                format!("{group}:{name}")
+            };
+            known.processes.insert(id, full);
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, action: Action) {
+        if let Action::Spawn { spawn, spec } = &action {
+            let name = self.full_name(&spec.name);
+            self.known.children.entry(name).or_default().push(*spawn);
+        }
+        if let Action::OpenSocket { group, socket } = &action {
+            self.known.sockets.insert(*group, socket.url());
+        }
+        let lines = show::action(&action, self.wanted, &self.known);
+        self.seen.extend(lines);
+        let answer = self.answer(action);
+        self.answers.extend(answer);
+    }
+
+    fn answer(&mut self, action: Action) -> Option<Input<'static>> {
+        match action {
+            Action::Spawn { spawn, .. } => {
+                let name = self.known.of_spawn(spawn);
+                if self.faults.waiting.remove(&name).is_some() {
+                    return None;
+                }
+                let error = self
+                    .faults
+                    .spawns
+                    .get_mut(&name)
+                    .and_then(VecDeque::pop_front);
+                Some(match error {
+                    Some(error) => Input::SpawnFailed { spawn, error },
+                    None => Input::Spawned {
+                        spawn,
+                        pid: self.mint_pid(),
+                    },
+                })
+            }
+            Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
+            Action::Signal { spawn, signal, .. } => {
+                let error = self.faults.signals.remove(&self.known.of_spawn(spawn))?;
+                Some(Input::SignalFailed {
+                    spawn,
+                    signal,
+                    error,
+                })
+            }
+            Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
+                process,
+                result: Ok(()),
+            }),
+            Action::OpenSocket { group, .. } => Some(match &self.faults.socket {
+                Some(error) => Input::SocketFailed {
+                    group,
+                    error: error.clone(),
+                },
+                None => Input::SocketOpened { group },
+            }),
+            Action::OpenLog { log, .. } | Action::ReopenLog { log } => Some(self.open(log)),
+            Action::RotateLog { log, .. } | Action::ClearLog { log, .. } => {
+                self.known.sizes.insert(log, 0);
+                Some(self.open(log))
+            }
+            Action::WriteLog { log, data } => {
+                if let Some(errno) = self.faults.opens.get(&log) {
+                    return Some(Input::LogFailed {
+                        log,
+                        error: format!("could not write the log: {errno}"),
+                        lost_bytes: data.len() as u64,
+                        open: false,
+                    });
+                }
+                *self.known.sizes.entry(log).or_default() += data.len() as u64;
+                None
+            }
+            Action::Listen { server, .. } => Some(match self.faults.listen.take() {
+                None => Input::Listening { server },
+                Some(error) => Input::ListenFailed {
+                    server,
+                    error: match error.as_str() {
+                        "in-use" => ListenError::InUse,
+                        _ => ListenError::Os {
+                            name: error,
+                            number: 13,
+                        },
+                    },
+                },
+            }),
+            Action::ReadConfig => Some(Input::ConfigRead {
+                result: self.file.clone().map(|config| {
+                    Box::new(ReadConfig {
+                        config,
+                        messages: Vec::new(),
+                    })
+                }),
+            }),
+            Action::WritePidfile { .. } if self.faults.pidfile_waits => None,
+            Action::WritePidfile { .. } => Some(Input::PidfileWritten {
+                result: self.faults.pidfile.take().map_or(Ok(()), Err),
+            }),
+            Action::CloseConn { conn } | Action::DropConn { conn } => {
+                Some(Input::ConnClosed { conn })
+            }
+            Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
+            Action::WriteStdin { spawn, .. } => Some(Input::StdinProgress { spawn }),
+            Action::CloseSocket { .. }
+            | Action::CloseLog { .. }
+            | Action::CleanAutoLogs { .. }
+            | Action::ReadLog { .. }
+            | Action::Syslog { .. }
+            | Action::Unlisten { .. }
+            | Action::ReadConn { .. }
+            | Action::RemovePidfile { .. }
+            | Action::Ready
+            | Action::Diagnose(_)
+            | Action::Exit(_) => None,
+        }
+    }
+
+    fn open(&self, log: LogId) -> Input<'static> {
+        match self.faults.opens.get(&log) {
+            Some(errno) => Input::LogFailed {
+                log,
+                error: format!("could not open the log: {errno}"),
+                lost_bytes: 0,
+                open: false,
+            },
+            None => Input::LogOpened {
+                log,
+                size_bytes: self.known.sizes.get(&log).copied().unwrap_or(0),
+                regular: true,
+            },
+        }
+    }
+
+    fn show_wake(&mut self) -> Result<(), String> {
+        if let Output::Wait(Some(at)) = self.core()?.poll_output() {
+            let wait = shown(at.saturating_since(self.mono));
+            self.seen.push(format!("(wakes in {wait})"));
+        }
+        Ok(())
+    }
+
+    fn show_info(&mut self, name: &str) -> Result<(), String> {
+        let (id, now) = (self.process(name)?, self.now());
+        let info = self.core()?.process_info(id, &now);
+        let info = info.ok_or("no such process")?;
+        let state = info.state.name();
+        self.seen
+            .push(format!("{name} {state} {}", info.description));
+        self.seen.push(format!(
+            "pid {} exitstatus {} spawnerr {:?} start {} stop {} now {}",
+            info.pid, info.exitstatus, info.spawnerr, info.start, info.stop, info.now
+        ));
+        let logs = (&info.stdout_logfile, &info.stderr_logfile);
+        if !logs.0.is_empty() || !logs.1.is_empty() {
+            self.seen
+                .push(format!("stdout {:?} stderr {:?}", logs.0, logs.1));
+        }
+        Ok(())
+    }
+
+    fn show_status(&mut self) -> Result<(), String> {
+        let lines: Vec<String> = self
+            .core()?
+            .processes()
+            .map(|(_, group, name, state)| {
+                let state = state.name();
+                if group == name {
+                    format!("{name} {state}")
+                } else {
+                    format!("{group}:{name} {state}")
+                }
+            })
+            .collect();
+        self.seen.extend(lines);
+        Ok(())
+    }
+
+    fn core(&mut self) -> Result<&mut Supervisor, String> {
+        self.supervisor
+            .as_mut()
+            .ok_or_else(|| "boot comes first".to_owned())
+    }
+
+    /// `group:name`, or `name` where both are the same, of a name that may lack its group.
+    fn full_name(&self, name: &str) -> String {
+        let full = |known: &&String| *known == name || known.ends_with(&format!(":{name}"));
+        let known = self.known.processes.values().rev().find(full);
+        known.cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    fn canonical(&self, name: &str) -> String {
+        self.full_name(name)
+    }
+
+    fn process(&self, name: &str) -> Result<ProcessId, String> {
+        let full = self.full_name(name);
+        let mut known = self.known.processes.iter().rev();
+        known
+            .find(|(_, n)| **n == full)
+            .map(|(id, _)| *id)
+            .ok_or_else(|| format!("no process {name}"))
+    }
+
+    /// The latest child of a process, or an earlier one.
+    fn child(&self, name: &str, back: usize) -> Result<SpawnId, String> {
+        let children = self.known.children.get(&self.full_name(name));
+        children
+            .and_then(|c| c.iter().rev().nth(back))
+            .copied()
+            .ok_or_else(|| format!("{name} has no such child"))
+    }
+
+    fn mint_pid(&mut self) -> Pid {
+        self.next_pid += 1;
+        Pid(self.next_pid - 1)
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            mono: self.mono,
+            wall: UnixTime::from_nanos(self.wall_nanos),
+            utc_offset_secs: 0,
+        }
+    }
+}
+
+/// A duration as transcripts write it.
+fn shown(time: Duration) -> String {
+    let millis = time.as_millis();
+    if millis.is_multiple_of(1_000) {
+        format!("{}s", millis / 1_000)
+    } else {
+        format!("{millis}ms")
+    }
+}
