@@ -313,7 +313,7 @@ class Run:
             self.rpc(*call_of(self.subst(rest)))
         elif verb == "call":
             status, _, data = self.request(xml_call(*call_of(self.subst(rest))))
-            self.results.append((line, Raw("HTTP %d\n%s" % (status, data))))
+            self.results.append((line, Raw("HTTP %d\n%s" % (status, data if status == 200 else ""))))
         elif verb == "post":
             text = next(t for p, t, _ in self.s.files if p == words[0])
             status, kind, data = self.request(self.subst(text), *words[1:2])
@@ -500,6 +500,8 @@ class Run:
                 out.append(self.raw(value.text).rstrip("\n"))
             else:
                 out.append(json.dumps(self.value(value), sort_keys=True, ensure_ascii=False, separators=(",", ":")))
+        if "results" in self.s.all("only"):
+            return "\n".join(out) + "\n"
         out += ["-- exit", str(self.daemon.returncode)]
         if self.states is not None:
             out.append("-- states")
