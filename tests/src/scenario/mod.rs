@@ -24,7 +24,7 @@ use std::fmt::Write as _;
 /// The line of a command or of the configuration that cannot be understood.
 pub fn play(text: &str) -> Result<String, String> {
     let script = Script::parse(text)?;
-    let mut stage = Stage::new(config::parse(&script.config)?);
+    let mut stage = Stage::new(config::read(&script.config)?);
     let mut out = String::new();
     for line in &script.lines {
         match line {

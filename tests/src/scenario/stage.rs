@@ -5,7 +5,6 @@ use super::script::{Arrange, Step, Tell};
 use super::show::{self, Names, Wanted};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-use visor_core::config::Config;
 use visor_core::{
     Action, Boot, Command, GroupId, Input, ListenError, LogId, Now, Output, Pid, ProcessId,
     ReadConfig, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
@@ -18,9 +17,10 @@ const ACTIONS_MAX: u32 = 10_000;
 
 pub(super) struct Stage {
     supervisor: Option<Supervisor>,
-    config: Config,
+    /// What the daemon starts with.
+    config: ReadConfig,
     /// What reading the configuration gives.
-    file: Result<Config, String>,
+    file: Result<ReadConfig, String>,
     mono: Timestamp,
     wall_nanos: i64,
     next_pid: u32,
@@ -81,7 +81,7 @@ impl Names for Known {
 }
 
 impl Stage {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: ReadConfig) -> Self {
         Self {
             supervisor: None,
             file: Ok(config.clone()),
@@ -105,9 +105,10 @@ impl Stage {
                     pid: Pid(100),
                     seed: [7; 32],
                     foreground: true,
-                    messages: Vec::new(),
+                    messages: self.config.messages.clone(),
                 };
-                let mut supervisor = Supervisor::new(self.config.clone(), boot, self.now());
+                let config = self.config.config.clone();
+                let mut supervisor = Supervisor::new(config, boot, self.now());
                 supervisor.keep_transitions();
                 self.supervisor = Some(supervisor);
                 self.settle()?;
@@ -133,7 +134,7 @@ impl Stage {
     /// Steps that tell the stage what to do, or ask what is there: the core is not told of them.
     fn arrange(&mut self, arrange: &Arrange) -> Result<(), String> {
         match arrange {
-            Arrange::NewConfig(lines) => self.file = Ok(config::parse(&lines.join("\n"))?),
+            Arrange::NewConfig(lines) => self.file = config::read(&lines.join("\n")),
             Arrange::ConfigFails(text) => self.file = Err(text.clone()),
             Arrange::Clock(forward, jump) => {
                 let jump = i64::try_from(jump.as_nanos()).map_err(|e| e.to_string())?;
@@ -408,12 +409,7 @@ impl Stage {
                 },
             }),
             Action::ReadConfig => Some(Input::ConfigRead {
-                result: self.file.clone().map(|config| {
-                    Box::new(ReadConfig {
-                        config,
-                        messages: Vec::new(),
-                    })
-                }),
+                result: self.file.clone().map(Box::new),
             }),
             Action::WritePidfile { .. } if self.faults.pidfile_waits => None,
             Action::WritePidfile { .. } => Some(Input::PidfileWritten {
@@ -474,7 +470,7 @@ impl Stage {
             info.pid, info.exitstatus, info.spawnerr, info.start, info.stop, info.now
         ));
         let logs = (&info.stdout_logfile, &info.stderr_logfile);
-        if !logs.0.is_empty() || !logs.1.is_empty() {
+        if self.wanted.files {
             self.seen
                 .push(format!("stdout {:?} stderr {:?}", logs.0, logs.1));
         }
