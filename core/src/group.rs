@@ -71,22 +71,30 @@ impl Daemon<'_> {
         config: Arc<ProcessConfig>,
     ) -> Process {
         let spec = self.spec(group, &config);
-        let stdout = self.channel(id, Stream::Stdout, &config);
+        let stdout = self.channel(id, group, Stream::Stdout, &config);
         let stderr = if config.redirect_stderr {
             Channel::unused(Stream::Stderr)
         } else {
-            self.channel(id, Stream::Stderr, &config)
+            self.channel(id, group, Stream::Stderr, &config)
         };
         Process::new(id, group.id, config, spec, stdout, stderr)
     }
 
-    fn channel(&mut self, id: ProcessId, stream: Stream, config: &ProcessConfig) -> Channel {
-        let output = match stream {
-            Stream::Stdout => &config.stdout,
-            Stream::Stderr => &config.stderr,
+    fn channel(
+        &mut self,
+        id: ProcessId,
+        group: &Group,
+        stream: Stream,
+        config: &ProcessConfig,
+    ) -> Channel {
+        let is_listener = matches!(group.config.kind, GroupKind::Listener { .. });
+        let (output, protocol) = match stream {
+            Stream::Stdout => (&config.stdout, is_listener),
+            Stream::Stderr => (&config.stderr, false),
         };
+        let strip_ansi = self.config.strip_ansi;
         let (daemon, names) = (self.config, &mut *self.names);
-        Channel::new(id, stream, output, self.config.strip_ansi, || {
+        Channel::new(id, stream, output, (protocol, strip_ansi), || {
             format!(
                 "{}/{}-{}---{}-{}.log",
                 daemon.childlogdir.trim_end_matches('/'),

@@ -1,6 +1,6 @@
 //! One output stream of one process, from the pipe to everywhere it goes.
 
-use super::{OutputFilter, Segment};
+use super::{OutputFilter, Segment, Utf8Carry};
 use crate::activity::Activity;
 use crate::config::{LogTarget, OutputConfig};
 use crate::logfile::LogFile;
@@ -19,6 +19,11 @@ pub(crate) struct Channel {
     stream: Stream,
     /// Sorts out what is captured and removes escape sequences. Begins anew with each child.
     filter: OutputFilter,
+    /// `*_events_enabled`; never for what a listener says in the protocol.
+    events: bool,
+    /// Keeps characters whole in the events made of what is logged and of what is captured.
+    pub(crate) log_text: Utf8Carry,
+    pub(crate) capture_text: Utf8Carry,
     file: Option<LogFile>,
     /// The start of a line whose end has not come yet, for the system's log.
     syslog: Option<Vec<u8>>,
@@ -34,14 +39,16 @@ pub(crate) struct Teed<'a> {
 }
 
 impl Channel {
-    /// `auto_path` is the file an AUTO log gets.
+    /// `protocol`: it is a listener's standard output, in which nothing is captured and of which no
+    /// events are made. `auto_path` is the file an AUTO log gets.
     pub(crate) fn new(
         process: ProcessId,
         stream: Stream,
         config: &OutputConfig,
-        strip_ansi: bool,
+        (protocol, strip_ansi): (bool, bool),
         auto_path: impl FnOnce() -> String,
     ) -> Self {
+        let capture_maxbytes = if protocol { 0 } else { config.capture_maxbytes };
         let path = match &config.logfile {
             LogTarget::None | LogTarget::Syslog => None,
             LogTarget::Auto => Some(auto_path()),
@@ -50,7 +57,10 @@ impl Channel {
         let id = LogId::Child(process, stream);
         Self {
             stream,
-            filter: OutputFilter::new(config.capture_maxbytes, strip_ansi),
+            filter: OutputFilter::new(capture_maxbytes, strip_ansi),
+            events: config.events_enabled && !protocol,
+            log_text: Utf8Carry::default(),
+            capture_text: Utf8Carry::default(),
             file: path.map(|path| LogFile::new(id, path, config.maxbytes, config.backups)),
             syslog: config.syslog.then(Vec::new),
         }
@@ -61,6 +71,9 @@ impl Channel {
         Self {
             stream,
             filter: OutputFilter::default(),
+            events: false,
+            log_text: Utf8Carry::default(),
+            capture_text: Utf8Carry::default(),
             file: None,
             syslog: None,
         }
@@ -103,6 +116,24 @@ impl Channel {
         self.filter.next(data)
     }
 
+    /// Whether PROCESS_LOG events are made of it.
+    pub(crate) const fn makes_events(&self) -> bool {
+        self.events
+    }
+
+    /// At debug level the activity log tells of captures.
+    pub(crate) fn show_captured(&self, to: &mut Teed<'_>) {
+        if to.activity.wants(LogLevel::Debug) {
+            let (name, stream) = (py_repr(to.name), self.stream.name());
+            to.activity.log(
+                to.now,
+                to.out,
+                LogLevel::Debug,
+                format_args!("{name} {stream} emitted a comm event"),
+            );
+        }
+    }
+
     /// At debug level the activity log shows what children write.
     pub(crate) fn show(&self, to: &mut Teed<'_>, data: &[u8]) {
         if to.activity.wants(LogLevel::Debug) {
@@ -143,9 +174,13 @@ impl Channel {
 
     /// The child is gone: what was held back belongs to the log, and a last line without an end
     /// is a line.
-    pub(crate) fn finish(&mut self, to: &mut Teed<'_>) {
+    /// Gives what no PROCESS_LOG event was made of yet.
+    pub(crate) fn finish(&mut self, to: &mut Teed<'_>) -> Vec<u8> {
         let finished = self.filter.finish();
+        let mut text = self.log_text.finish();
+        text.append(&mut self.capture_text.finish());
         if !finished.log.is_empty() {
+            text.extend_from_slice(&finished.log);
             self.log(to, Cow::Owned(finished.log));
         }
         if finished.discarded_bytes > 0 {
@@ -172,6 +207,7 @@ impl Channel {
                 line: format!("{} {}", to.name, String::from_utf8_lossy(&line)),
             });
         }
+        text
     }
 
     /// The runtime could not write the file.

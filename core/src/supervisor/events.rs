@@ -155,6 +155,8 @@ impl Supervisor {
         if self.pools.wanted.is_empty() {
             return;
         }
+        // First the news: a listener that is gone, or going, must not be given word of that.
+        let pool = self.member_changed(now, change);
         if self.pools.wants(state_change(change).kind())
             && let Some(process) = self.processes.get(&change.process)
             && let Some(group) = self.groups.get(&process.group)
@@ -170,16 +172,15 @@ impl Supervisor {
                 },
             );
         }
-        self.member_changed(now, change);
+        if let Some(pool) = pool {
+            self.deliver(now, pool);
+        }
     }
 
-    fn member_changed(&mut self, now: Now, change: &notice::StateChange) {
-        let Some((group, position)) = self.pools.members.get(&change.process).copied() else {
-            return;
-        };
-        let Some(pool) = self.pools.pools.get_mut(&group) else {
-            return;
-        };
+    /// Gives the pool that the process is in, if it is in one.
+    fn member_changed(&mut self, now: Now, change: &notice::StateChange) -> Option<GroupId> {
+        let (group, position) = self.pools.members.get(&change.process).copied()?;
+        let pool = self.pools.pools.get_mut(&group)?;
         let returned = match change.to {
             ProcessState::Starting => pool.started(position),
             ProcessState::Running => {
@@ -196,7 +197,7 @@ impl Supervisor {
             | ProcessState::Fatal => pool.ended(position),
         };
         self.log_returned(now, group, returned);
-        self.deliver(now, group);
+        Some(group)
     }
 
     /// A listener wrote to its standard output.
@@ -312,3 +313,7 @@ fn state_change(change: &notice::StateChange) -> StateChange {
         ProcessState::Unknown => StateChange::Unknown,
     }
 }
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;

@@ -7,6 +7,13 @@ use crate::process::{Event, Process};
 use crate::{ExitStatus, LogId, Now, ProcessId, SpawnId, Stream};
 use alloc::borrow::Cow;
 
+/// Which event a child's output becomes.
+#[derive(Clone, Copy)]
+enum What {
+    Log,
+    Communication,
+}
+
 impl Supervisor {
     /// All output came before: what is still held back belongs to it.
     pub(super) fn on_exited(&mut self, now: Now, spawn: SpawnId, status: ExitStatus) {
@@ -14,14 +21,19 @@ impl Supervisor {
             return;
         };
         for stream in [Stream::Stdout, Stream::Stderr] {
-            if let Some(process) = self.processes.get_mut(&id) {
-                let name = process.config.clone();
-                channel(process, stream).finish(&mut Teed {
-                    now,
-                    out: &mut self.out,
-                    activity: &mut self.activity,
-                    name: &name.name,
-                });
+            let wanted = self.wants_log_events(id, stream);
+            let Some(process) = self.processes.get_mut(&id) else {
+                continue;
+            };
+            let config = process.config.clone();
+            let rest = channel(process, stream).finish(&mut Teed {
+                now,
+                out: &mut self.out,
+                activity: &mut self.activity,
+                name: &config.name,
+            });
+            if wanted && !rest.is_empty() {
+                self.emit_output(now, id, stream, What::Log, &rest);
             }
         }
         self.send(now, id, Event::Exited(status));
@@ -55,28 +67,12 @@ impl Supervisor {
     }
 
     fn on_segment(&mut self, now: Now, id: ProcessId, stream: Stream, segment: Segment<'_>) {
+        let as_event = self.wants_log_events(id, stream);
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
         let config = process.config.clone();
-        let group = self
-            .groups
-            .get(&process.group)
-            .map(|group| group.config.clone());
-        let group = group.as_ref().map_or("", |group| group.name.as_str());
-        let pid = process.pid().map_or(0, |pid| pid.0);
-        let (log_kind, enabled) = match stream {
-            Stream::Stdout => (EventKind::ProcessLogStdout, config.stdout.events_enabled),
-            Stream::Stderr => (EventKind::ProcessLogStderr, config.stderr.events_enabled),
-        };
-        let as_event = enabled && self.pools.wants(log_kind);
-        let event = |data| Occurrence::Log {
-            process: &config.name,
-            group,
-            pid,
-            stream,
-            data,
-        };
+        let channel = channel(process, stream);
         let mut to = Teed {
             now,
             out: &mut self.out,
@@ -85,28 +81,76 @@ impl Supervisor {
         };
         match segment {
             Segment::Log(text) if as_event => {
-                channel(process, stream).log(&mut to, Cow::Borrowed(&text));
-                self.emit(now, &event(&text));
-            }
-            Segment::Log(text) => channel(process, stream).log(&mut to, text),
-            // Not logged, but an event of its own all the same, as with the reference.
-            Segment::Capturing(text) => {
-                channel(process, stream).show(&mut to, &text);
-                if as_event {
-                    self.emit(now, &event(&text));
+                channel.log(&mut to, Cow::Borrowed(&text));
+                let whole = channel.log_text.whole(&text);
+                if !whole.is_empty() {
+                    self.emit_output(now, id, stream, What::Log, &whole);
                 }
             }
-            Segment::Captured(data) => self.emit(
-                now,
-                &Occurrence::Communication {
-                    process: &config.name,
-                    group,
-                    pid,
-                    stream,
-                    data: &data,
-                },
-            ),
+            Segment::Log(text) => channel.log(&mut to, text),
+            // Not logged, but an event of its own all the same, as with the reference.
+            Segment::Capturing(text) => {
+                channel.show(&mut to, &text);
+                if as_event {
+                    let whole = channel.capture_text.whole(&text);
+                    if !whole.is_empty() {
+                        self.emit_output(now, id, stream, What::Log, &whole);
+                    }
+                }
+            }
+            Segment::Captured(data) => {
+                channel.show_captured(&mut to);
+                let rest = channel.capture_text.finish();
+                if as_event && !rest.is_empty() {
+                    self.emit_output(now, id, stream, What::Log, &rest);
+                }
+                self.emit_output(now, id, stream, What::Communication, &data);
+            }
         }
+    }
+
+    /// Whether what a process writes to a stream is given to anybody as events.
+    fn wants_log_events(&self, id: ProcessId, stream: Stream) -> bool {
+        let kind = match stream {
+            Stream::Stdout => EventKind::ProcessLogStdout,
+            Stream::Stderr => EventKind::ProcessLogStderr,
+        };
+        self.pools.wants(kind)
+            && self.processes.get(&id).is_some_and(|process| match stream {
+                Stream::Stdout => process.stdout.makes_events(),
+                Stream::Stderr => process.stderr.makes_events(),
+            })
+    }
+
+    fn emit_output(&mut self, now: Now, id: ProcessId, stream: Stream, what: What, data: &[u8]) {
+        let Some(process) = self.processes.get(&id) else {
+            return;
+        };
+        let config = process.config.clone();
+        let pid = process.pid().map_or(0, |pid| pid.0);
+        let group = self
+            .groups
+            .get(&process.group)
+            .map(|group| group.config.clone());
+        let group = group.as_ref().map_or("", |group| group.name.as_str());
+        let process = config.name.as_str();
+        let occurrence = match what {
+            What::Log => Occurrence::Log {
+                process,
+                group,
+                pid,
+                stream,
+                data,
+            },
+            What::Communication => Occurrence::Communication {
+                process,
+                group,
+                pid,
+                stream,
+                data,
+            },
+        };
+        self.emit(now, &occurrence);
     }
 
     pub(super) fn on_log_opened(&mut self, log: LogId, size_bytes: u64, regular: bool) {
