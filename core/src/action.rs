@@ -9,7 +9,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 ///
 /// Where the core must know the outcome, exactly one [`Input`](crate::Input) answers; each such
 /// variant names it. A runtime may answer at once, before it polls the next action, or later.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub enum Action {
@@ -204,7 +204,7 @@ pub enum Action {
 }
 
 /// How to start one child. Made once per process, shared by all its spawns.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SpawnSpec {
     /// Process name, for messages.
@@ -229,7 +229,7 @@ pub struct SpawnSpec {
 }
 
 /// What a child gets as descriptor 0.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StdinSpec {
     /// A pipe.
@@ -239,7 +239,7 @@ pub enum StdinSpec {
 }
 
 /// Which part of a log file to read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadRange {
     /// At most `length` bytes from `offset`.

@@ -61,7 +61,7 @@ pub enum Input<'a> {
         /// Where.
         stream: Stream,
         /// What: one read, never empty.
-        #[cfg_attr(feature = "serde", serde(borrow))]
+        #[cfg_attr(feature = "serde", serde(borrow, with = "crate::record::cow"))]
         data: Cow<'a, [u8]>,
     },
     /// A child closed one of its output channels.
@@ -158,7 +158,7 @@ pub enum Input<'a> {
         /// Which.
         conn: ConnId,
         /// What: one read, never empty.
-        #[cfg_attr(feature = "serde", serde(borrow))]
+        #[cfg_attr(feature = "serde", serde(borrow, with = "crate::record::cow"))]
         data: Cow<'a, [u8]>,
     },
     /// All that was sent to a client has been taken by the socket.
@@ -261,6 +261,7 @@ pub enum SignalError {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogPart {
     /// The bytes asked for, at most [`READ_BYTES_MAX`].
+    #[cfg_attr(feature = "serde", serde(with = "crate::record::bytes"))]
     pub data: Vec<u8>,
     /// Where `data` starts in the file.
     pub offset: u64,

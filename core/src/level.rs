@@ -1,7 +1,7 @@
 //! Levels of the activity log.
 
 /// How important a line of the activity log is. Ordered: `Critical` is the greatest.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LogLevel {
     /// 3.

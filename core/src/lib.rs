@@ -25,6 +25,8 @@ mod notice;
 pub mod output;
 pub mod pool;
 mod process;
+#[cfg(feature = "serde")]
+pub mod record;
 mod signal;
 mod sockets;
 mod supervisor;

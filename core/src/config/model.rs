@@ -88,7 +88,7 @@ impl Default for SupervisordConfig {
 }
 
 /// A user, looked up while the configuration was read.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct User {
     /// Login name, as the user database has it; empty if it has none for `uid`.
@@ -100,7 +100,7 @@ pub struct User {
 }
 
 /// An owner of a file: user and group numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Owner {
     /// User number.
@@ -126,7 +126,7 @@ pub enum LogTarget {
 }
 
 /// One `[unix_http_server]` or `[inet_http_server]`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ServerConfig {
     /// Section name, for messages.
@@ -138,7 +138,7 @@ pub struct ServerConfig {
 }
 
 /// Where an HTTP server listens.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ServerAddress {
     /// A Unix domain socket.
@@ -160,7 +160,7 @@ pub enum ServerAddress {
 }
 
 /// A user name and password for HTTP basic authentication. `Debug` shows neither.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Credentials {
     /// User name.
@@ -208,7 +208,7 @@ pub enum GroupKind {
 }
 
 /// The socket that the processes of a FastCGI group share.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FcgiSocket {
     /// Where it listens; [`ServerAddress::Unix`] has `socket_mode` and `socket_owner`.
