@@ -17,8 +17,9 @@ use visor_core::config::Config;
 use visor_core::{Boot, Signal};
 use visor_std::Hooks;
 use visor_std::engine::Engine;
+use visor_std::sys::daemonize::mark_inherited_descriptors;
 use visor_std::sys::error_name;
-use visor_std::sys::signals::{TOLD, ignore_write_signals};
+use visor_std::sys::signals::{TOLD, survive_write_signals, unblock_all};
 use waiting::Smol;
 
 /// Exit status of a daemon that could not even begin to wait.
@@ -31,7 +32,9 @@ const CANNOT_WAIT: i32 = 1;
 /// and are collected.
 #[must_use]
 pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
-    ignore_write_signals();
+    survive_write_signals();
+    unblock_all();
+    mark_inherited_descriptors();
     let executor = Rc::new(LocalExecutor::new());
     let daemon = live(Rc::clone(&executor), config, boot, hooks);
     match smol::block_on(executor.run(daemon)) {

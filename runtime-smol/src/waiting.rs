@@ -1,6 +1,7 @@
 //! Tasks that wait, and report to the engine what they have waited for.
 
 use crate::alarm::Alarm;
+use async_process::{Child, Command};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 use smol::future::{FutureExt, pending};
 use smol::{Async, LocalExecutor, Task};
@@ -136,8 +137,7 @@ impl Waiting for Smol {
         ends: &TheirEnds,
         _spawner: &mut Spawner,
     ) -> Result<Pid, SpawnError> {
-        let mut command = async_process::Command::from(prepared.into_command(ends));
-        let mut child = with_all_blocked(|| command.spawn()).map_err(|error| fork_error(&error))?;
+        let mut child = start(prepared, ends).map_err(|error| fork_error(&error))?;
         let pid = Pid(child.id());
         self.own.insert(pid);
         let engine = Weak::clone(&self.engine);
@@ -176,6 +176,36 @@ impl Waiting for Smol {
         self.executor.spawn(end).detach();
         Ok(())
     }
+}
+
+/// Starts a child by `posix_spawn` if it needs no more than that can do; if not, or if its program
+/// cannot be executed, by a fork and our own steps, which end with the program or say why not.
+fn start(prepared: Prepared, ends: &TheirEnds) -> io::Result<Child> {
+    if let Some(command) = prepared.plain_command() {
+        let [stdin, stdout, stderr] = ends.copies()?;
+        let mut command = Command::from(command);
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
+        match prepared.with_umask(|| command.spawn()) {
+            Err(error) if !lacks_means(&error) => {}
+            done => return done,
+        }
+    }
+    let mut command = Command::from(prepared.into_command(ends));
+    // A forked child must not run the daemon's handlers before it has reset them.
+    with_all_blocked(|| command.spawn())
+}
+
+/// Errors of the daemon's side, which another way of spawning would meet again.
+fn lacks_means(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let means = [
+        Errno::AGAIN,
+        Errno::NOMEM,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOSPC,
+    ];
+    Errno::from_io_error(error).is_some_and(|error| means.contains(&error))
 }
 
 /// A child of ours has been collected; its pid may be anybody's from now on.

@@ -2,8 +2,9 @@
 
 use crate::Hooks;
 use crate::engine::{Engine, Interest, Source, Waiting};
+use crate::sys::daemonize::mark_inherited_descriptors;
 use crate::sys::pipes::TheirEnds;
-use crate::sys::signals::{Delivered, SignalFd, ignore_write_signals};
+use crate::sys::signals::{Delivered, SignalFd, survive_write_signals};
 use crate::sys::spawn::{Prepared, Spawner};
 use crate::sys::{Fd, clock, error_name, reap};
 use rustix::event::{Timespec, epoll};
@@ -40,7 +41,8 @@ pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
 }
 
 fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
-    ignore_write_signals();
+    survive_write_signals();
+    mark_inherited_descriptors();
     let signals = SignalFd::new()?;
     let waiting = Epoll::new(&signals)?;
     let mut engine = Engine::new(config, boot, hooks, waiting);

@@ -1,6 +1,6 @@
 //! Children: their birth, their pipes, their end.
 
-use super::{Engine, Interest, Source, Waiting};
+use super::{Engine, Interest, SPARES, Source, Waiting};
 use crate::sys::pipes::{self, OurEnds};
 use crate::sys::queue::{Flushed, WriteQueue};
 use crate::sys::{Fd, reap};
@@ -140,16 +140,22 @@ impl<W: Waiting> Engine<W> {
                 None => return Err(SpawnError::Pipes("EBADF".to_owned())),
             },
         };
-        if !self.spares.hold() {
-            return Err(SpawnError::TooManyFiles);
-        }
         let (ours, theirs) = pipes::make(socket, spec.redirect_stderr)?;
-        // The pipes are there, and what else it may take to start a child will be too.
-        self.spares.release();
+        // The pipes are there. What else it takes to start a child must be there too, or it would
+        // run without anybody knowing: in a full table the spares make room for it.
+        let tight = theirs.is_near_limit(SPARES);
+        if tight {
+            if !self.spares.hold() {
+                return Err(SpawnError::TooManyFiles);
+            }
+            self.spares.release();
+        }
         let spawner = &mut self.performer.spawner;
         let pid = self.waiting.spawn(spawn, prepared, &theirs, spawner);
         drop(theirs);
-        self.spares.hold();
+        if tight {
+            self.spares.hold();
+        }
         Ok((pid?, ours))
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) user: Option<Become>,
     pub(super) resets: Vec<c_int>,
+    /// Signals that another spawner than ours would leave ignored.
+    pub(super) ignored: Vec<c_int>,
     pub(super) exec_message: Vec<u8>,
 }
 
@@ -50,10 +52,10 @@ pub(super) struct Start<'a> {
 #[derive(Debug)]
 pub(super) struct Pointers {
     list: Vec<*const c_char>,
-    _strings: Vec<CString>,
+    strings: Vec<CString>,
 }
 
-// SAFETY: the pointers lead into heap memory of `_strings`, which nothing changes and which moves
+// SAFETY: the pointers lead into heap memory of `strings`, which nothing changes and which moves
 // along with them.
 unsafe impl Send for Pointers {}
 // SAFETY: as above; there is no interior mutability.
@@ -66,10 +68,11 @@ impl Pointers {
             .map(|string| string.as_ptr())
             .chain([ptr::null()])
             .collect();
-        Self {
-            list,
-            _strings: strings,
-        }
+        Self { list, strings }
+    }
+
+    pub(super) fn strings(&self) -> &[CString] {
+        &self.strings
     }
 
     fn as_ptr(&self) -> PointerList {
@@ -179,15 +182,40 @@ pub(super) fn changed_signals() -> Vec<c_int> {
         libc::SIGXFSZ,
     ];
     (1..=libc::SIGRTMAX())
-        .filter(|&signal| {
-            let mut old = MaybeUninit::<libc::sigaction>::zeroed();
-            // SAFETY: only asks; a number that is no signal is refused.
-            let known = unsafe { libc::sigaction(signal, ptr::null(), old.as_mut_ptr()) } == 0;
-            // SAFETY: zeroed memory is a valid sigaction, and the call may have filled it.
-            let changed = unsafe { old.assume_init() }.sa_sigaction != libc::SIG_DFL;
-            known && (changed || handled_later.contains(&signal))
+        .filter(|signal| disposition(*signal).is_some())
+        .filter(|signal| {
+            disposition(*signal) != Some(libc::SIG_DFL) || handled_later.contains(signal)
         })
         .collect()
+}
+
+/// The signals that are ignored, but for SIGPIPE, which the standard library restores in children
+/// by itself.
+pub(super) fn ignored_signals() -> Vec<c_int> {
+    (1..=libc::SIGRTMAX())
+        .filter(|signal| *signal != libc::SIGPIPE)
+        .filter(|signal| disposition(*signal) == Some(libc::SIG_IGN))
+        .collect()
+}
+
+fn disposition(signal: c_int) -> Option<libc::sighandler_t> {
+    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks; a number that is no signal is refused, and then zeroes stay, which are a
+    // valid sigaction.
+    unsafe {
+        let known = libc::sigaction(signal, ptr::null(), old.as_mut_ptr()) == 0;
+        known.then_some(old.assume_init().sa_sigaction)
+    }
+}
+
+/// Unblocks every signal on this thread.
+pub(super) fn unblock_all_signals() {
+    let mut none = MaybeUninit::uninit();
+    // SAFETY: sigemptyset initialises the set.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+    }
 }
 
 /// Blocks every signal on this thread. Returns what was blocked before.

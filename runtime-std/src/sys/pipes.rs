@@ -4,6 +4,8 @@ use super::{Fd, errno_name};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Resource, getrlimit};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use visor_core::SpawnError;
@@ -49,6 +51,32 @@ impl TheirEnds {
         let stdout = self.stdout.as_raw_fd();
         let stderr = self.stderr.as_ref().map_or(stdout, AsRawFd::as_raw_fd);
         [stdin, stdout, stderr]
+    }
+
+    /// Copies of the three, for a spawner that wants to own them.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn copies(&self) -> io::Result<[OwnedFd; 3]> {
+        let stdin = match &self.stdin {
+            ChildStdin::Pipe(end) => end,
+            ChildStdin::Socket(socket) => &**socket,
+        };
+        let stderr = self.stderr.as_ref().unwrap_or(&self.stdout);
+        Ok([
+            stdin.try_clone()?,
+            self.stdout.try_clone()?,
+            stderr.try_clone()?,
+        ])
+    }
+
+    /// Whether there may be fewer than `needed` descriptors left: they are numbered from below.
+    #[must_use]
+    pub fn is_near_limit(&self, needed: usize) -> bool {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let highest = self.numbers().into_iter().max().unwrap_or(0);
+        // The pipe's other end may have the next number.
+        u64::from(highest.unsigned_abs()) + 2 + needed as u64 > limit
     }
 }
 

@@ -18,12 +18,21 @@ pub const TOLD: [Signal; 6] = [
 ];
 
 /// Lets a closed pipe and a file that may not grow be errors of a write, not a death.
-pub fn ignore_write_signals() {
-    // SAFETY: ignoring runs no code in a handler.
+pub fn survive_write_signals() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: the handler does nothing. Unlike an ignored signal, a handled one is back to its
+    // default in whatever is executed.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        let handler: extern "C" fn(libc::c_int) = nothing;
+        libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t);
     }
+}
+
+/// Unblocks all signals on this thread, as a daemon needs that handles them and whose children
+/// inherit what is blocked.
+pub fn unblock_all() {
+    child::unblock_all_signals();
 }
 
 /// Runs something with all signals blocked on this thread: a process forked meanwhile cannot run

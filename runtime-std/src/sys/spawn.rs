@@ -6,8 +6,8 @@ use super::pipes::TheirEnds;
 use super::users::GroupCache;
 use super::{errno_name, program};
 use std::collections::HashMap;
-use std::ffi::{CString, OsString, c_char, c_int, c_void};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use visor_core::{Pid, SpawnError, SpawnSpec};
 
@@ -21,6 +21,8 @@ pub struct Spawner {
     groups: GroupCache,
     /// Signals that may have a handler or be ignored in the daemon.
     resets: Vec<c_int>,
+    /// Those among them that are ignored, and would be in a program that does not reset them.
+    ignored: Vec<c_int>,
     stack: Box<[u8]>,
 }
 
@@ -36,6 +38,7 @@ impl Spawner {
                 .collect(),
             groups: GroupCache::default(),
             resets: child::changed_signals(),
+            ignored: child::ignored_signals(),
             stack: vec![0; STACK_BYTES].into_boxed_slice(),
         }
     }
@@ -86,6 +89,7 @@ impl Spawner {
             umask: spec.umask,
             user,
             resets: self.resets.clone(),
+            ignored: self.ignored.clone(),
             exec_message: format!("supervisor: couldn't exec {argv0}: ").into_bytes(),
         }))
     }
@@ -170,6 +174,57 @@ impl Default for Spawner {
 pub struct Prepared(child::Plan);
 
 impl Prepared {
+    /// The same child as a `Command` that the standard library can start by `posix_spawn`, which
+    /// costs the same however big the daemon is. `None` if the child needs what that cannot do.
+    ///
+    /// All descriptors must be close-on-exec and no signal blocked. An error of the spawn itself
+    /// means that the program could not be executed: [`into_command`](Self::into_command) then
+    /// gives the child that says so.
+    #[must_use]
+    pub fn plain_command(&self) -> Option<std::process::Command> {
+        let plan = &self.0;
+        let changes_user = plan
+            .user
+            .as_ref()
+            .is_some_and(|u| !matches!(u.refused, Some(None)));
+        let program = plan.program.to_bytes();
+        if changes_user || !plan.ignored.is_empty() || !program.contains(&b'/') {
+            return None;
+        }
+        let text = |bytes| OsStr::from_bytes(bytes);
+        let mut command = std::process::Command::new(text(program));
+        let mut words = plan.argv.strings().iter().map(|word| text(word.to_bytes()));
+        command
+            .arg0(words.next()?)
+            .args(words)
+            .env_clear()
+            .process_group(0);
+        for variable in plan.environment.strings() {
+            let bytes = variable.to_bytes();
+            let cut = bytes.iter().position(|b| *b == b'=')?;
+            command.env(text(bytes.get(..cut)?), text(bytes.get(cut + 1..)?));
+        }
+        if let Some((directory, _)) = &plan.directory {
+            command.current_dir(text(directory.to_bytes()));
+        }
+        Some(command)
+    }
+
+    /// Runs something with the file mode creation mask the child is to have, for a child that
+    /// takes over the daemon's.
+    pub fn with_umask<T>(&self, run: impl FnOnce() -> T) -> T {
+        use rustix::fs::Mode;
+        let before = self
+            .0
+            .umask
+            .map(|mask| rustix::process::umask(Mode::from_raw_mode(mask)));
+        let result = run();
+        if let Some(before) = before {
+            rustix::process::umask(before);
+        }
+        result
+    }
+
     /// The same child for a spawner that goes by way of the standard library's `Command`: what
     /// that sets up is left aside, the child sets itself up and executes its program.
     #[must_use]
