@@ -339,5 +339,4 @@ fn result_length(line: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "listener_tests.rs"]
 mod tests;

@@ -315,5 +315,4 @@ fn state_change(change: &notice::StateChange) -> StateChange {
 }
 
 #[cfg(test)]
-#[path = "events_tests.rs"]
 mod tests;
