@@ -11,6 +11,7 @@ extern crate std;
 mod action;
 mod activity;
 pub mod config;
+pub mod ctl;
 mod cx;
 mod deadlines;
 pub mod event;

@@ -1,0 +1,568 @@
+//! The machine itself: one line at a time becomes steps, steps become calls, answers become lines.
+
+use super::{
+    Channel, CtlInput, CtlOptions, CtlOutput,
+    actions::Action,
+    answers::Then,
+    failure::Failure,
+    format::exit,
+    line::{self, Line},
+    link::{Link, News, request_bytes},
+    stream::{Following, Foreground},
+};
+use crate::{
+    Timestamp,
+    http::client::{ReceiveError, basic_authorization},
+    xmlrpc::{Decoder, Limits, Message, Value, encode},
+};
+use alloc::{
+    boxed::Box,
+    collections::VecDeque,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::time::Duration;
+
+/// Longest answer to a call. The reference has no limit; logs of this size do not fit a terminal.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// How often the time on the progress line changes.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// A call to make.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: &'static str,
+    pub(super) params: Vec<Value>,
+    pub(super) then: Then,
+    /// Who is waited for on the server's side, if the answer may take its time.
+    pub(super) waiting: Option<String>,
+}
+
+/// What is still to be done for the line.
+#[derive(Debug)]
+pub(super) enum Step {
+    Call(Call),
+    /// Follow a log at this path.
+    Follow(String),
+    /// Ask whether to go on.
+    Confirm(&'static str),
+    /// Arguments that are not understood: the line to print, whose help follows, the exit status.
+    Misuse(String, Option<Action>, u8),
+    /// Print the items collected for `--json` as one array.
+    Items,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Question {
+    Confirm,
+    Username,
+    Password,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Pending {
+    method: &'static str,
+    then: Then,
+    waiting: Option<String>,
+    since: Timestamp,
+    /// When the server is taken for dead.
+    deadline: Option<Timestamp>,
+    progress_at: Option<Timestamp>,
+    status: Option<(u16, String)>,
+    body: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Doing {
+    Nothing,
+    Call(Box<Pending>),
+    Ask(Question),
+    Following,
+    Foreground,
+}
+
+/// The client. See the [module](super) for how to drive it.
+///
+/// - [`run_line`](Self::run_line) and [`complete`](Self::complete) begin; the last line must be done.
+/// - [`handle_input`](Self::handle_input) takes what happened, at any time.
+/// - [`poll_output`](Self::poll_output) says what to do next.
+#[derive(Debug)]
+pub struct Ctl {
+    pub(super) options: CtlOptions,
+    pub(super) outputs: VecDeque<CtlOutput>,
+    pub(super) steps: VecDeque<Step>,
+    pub(super) action: Action,
+    pub(super) exit: u8,
+    pub(super) leave: bool,
+    pub(super) following: Option<Following>,
+    pub(super) foreground: Option<Foreground>,
+    /// JSON texts collected for one array.
+    pub(super) items: Vec<String>,
+    pub(super) now: Timestamp,
+    line: String,
+    link: Link,
+    doing: Doing,
+}
+
+impl Ctl {
+    /// A client that has not connected yet.
+    #[must_use]
+    pub fn new(options: CtlOptions) -> Self {
+        Self {
+            options,
+            outputs: VecDeque::new(),
+            steps: VecDeque::new(),
+            action: Action::Help,
+            exit: exit::OK,
+            leave: false,
+            following: None,
+            foreground: None,
+            items: Vec::new(),
+            now: Timestamp::default(),
+            line: String::new(),
+            link: Link::new(Channel::Calls),
+            doing: Doing::Nothing,
+        }
+    }
+
+    /// Begins a line, as typed in the shell or joined from the words of a command line.
+    pub fn run_line(&mut self, now: Timestamp, line: &str) {
+        self.now = now;
+        self.begin(line);
+        self.advance();
+    }
+
+    /// Begins to print what could complete the last word of `line`, one candidate per line. Says
+    /// nothing about failures: whoever presses Tab wants no error message.
+    pub fn complete(&mut self, now: Timestamp, line: &str) {
+        self.now = now;
+        self.reset();
+        self.action = Action::Complete;
+        self.plan_complete(line);
+        if self.steps.is_empty() {
+            self.finish();
+        }
+        self.advance();
+    }
+
+    /// Takes what happened. Legal at any time; what fits no state is passed over.
+    pub fn handle_input(&mut self, now: Timestamp, input: CtlInput<'_>) {
+        self.now = self.now.max(now);
+        match input {
+            CtlInput::Connected(Channel::Calls) => self.link.connected(&mut self.outputs),
+            CtlInput::ConnectFailed { channel, error } => {
+                if channel == Channel::Calls || self.foreground.is_none() {
+                    self.fail(&Failure::Connect(error));
+                }
+            }
+            CtlInput::Data {
+                channel: Channel::Calls,
+                bytes,
+            } => {
+                if self.link.receive(bytes) {
+                    self.read_answer();
+                }
+            }
+            CtlInput::Closed {
+                channel: Channel::Calls,
+                why,
+            } => self.calls_closed(why),
+            CtlInput::Connected(Channel::Follow) => self.follow_connected(),
+            CtlInput::Data {
+                channel: Channel::Follow,
+                bytes,
+            } => self.follow_data(bytes),
+            CtlInput::Closed {
+                channel: Channel::Follow,
+                why,
+            } => self.follow_closed(why),
+            CtlInput::Answer(answer) => self.answered(answer),
+            CtlInput::Typed(text) => {
+                if matches!(self.doing, Doing::Foreground) {
+                    self.typed(text);
+                }
+            }
+            CtlInput::TypedEnd => {
+                if self.foreground.is_some() {
+                    self.leave_foreground();
+                }
+            }
+            CtlInput::Interrupt => self.interrupt(),
+            CtlInput::Wake => self.wake(),
+        }
+        self.advance();
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> CtlOutput {
+        self.outputs.pop_front().unwrap_or_else(|| self.wait())
+    }
+
+    /// How the client behaves: `open` changes the server, a question user name and password.
+    #[must_use]
+    pub const fn options(&self) -> &CtlOptions {
+        &self.options
+    }
+
+    fn begin(&mut self, line: &str) {
+        self.line = line.to_string();
+        self.reset();
+        match line::parse(line) {
+            Line::Empty => {}
+            Line::Unknown(line) => {
+                self.exit = exit::GENERIC;
+                self.say(format!("*** Unknown syntax: {line}"));
+            }
+            Line::Action(action, arguments) => {
+                self.action = action;
+                self.plan(arguments);
+            }
+        }
+        if self.steps.is_empty() {
+            self.finish();
+        }
+    }
+
+    fn reset(&mut self) {
+        self.exit = exit::OK;
+        self.leave = false;
+        self.steps.clear();
+        self.items.clear();
+    }
+
+    /// Makes the next step unless something is under way.
+    fn advance(&mut self) {
+        while matches!(self.doing, Doing::Nothing) {
+            let Some(step) = self.steps.pop_front() else {
+                return;
+            };
+            match step {
+                Step::Call(call) => self.call(call),
+                Step::Follow(path) => {
+                    self.doing = Doing::Following;
+                    self.follow(&path);
+                }
+                Step::Confirm(prompt) => self.ask(prompt, Question::Confirm),
+                Step::Misuse(message, help, status) => {
+                    self.exit = status;
+                    self.complain(message);
+                    for line in help
+                        .and_then(Action::help)
+                        .map(|h| h.lines())
+                        .unwrap_or_default()
+                    {
+                        self.complain(line);
+                    }
+                }
+                Step::Items => {
+                    let items = core::mem::take(&mut self.items);
+                    self.say(super::json::array(&items));
+                }
+            }
+            if self.steps.is_empty() && matches!(self.doing, Doing::Nothing) {
+                self.end_of_steps();
+            }
+        }
+    }
+
+    fn end_of_steps(&mut self) {
+        if let Some(foreground) = &mut self.foreground {
+            foreground.rest(self.now);
+            self.doing = Doing::Foreground;
+        } else {
+            self.finish();
+        }
+    }
+
+    /// Ends the line.
+    pub(super) fn finish(&mut self) {
+        self.doing = Doing::Nothing;
+        self.steps.clear();
+        self.foreground = None;
+        self.end_following();
+        self.link.close(&mut self.outputs);
+        self.outputs.push_back(CtlOutput::Done {
+            status: self.exit,
+            leave: self.leave,
+        });
+    }
+
+    fn call(&mut self, call: Call) {
+        let message = Message::Call {
+            method: call.method.to_string(),
+            params: call.params,
+        };
+        let body = encode(&message);
+        let authorization = self.authorization();
+        let server = &self.options.server;
+        let bytes = request_bytes(
+            "/RPC2",
+            server,
+            authorization.as_deref(),
+            Some(body.as_bytes()),
+        );
+        let waits = call.waiting.is_some();
+        let shows = waits && self.options.progress;
+        self.doing = Doing::Call(Box::new(Pending {
+            method: call.method,
+            then: call.then,
+            waiting: call.waiting,
+            since: self.now,
+            deadline: (!waits).then(|| self.now + self.options.answer_limit),
+            progress_at: shows.then(|| self.now + PROGRESS_EVERY),
+            status: None,
+            body: Vec::new(),
+        }));
+        self.link.request(bytes, server, &mut self.outputs);
+    }
+
+    pub(super) fn authorization(&self) -> Option<String> {
+        let options = &self.options;
+        (!options.username.is_empty())
+            .then(|| basic_authorization(&options.username, &options.password))
+    }
+
+    fn read_answer(&mut self) {
+        loop {
+            let Doing::Call(pending) = &mut self.doing else {
+                return;
+            };
+            match self.link.next() {
+                News::Head(head) => pending.status = Some((head.status, head.reason)),
+                News::Body(bytes) => {
+                    if pending.body.len().saturating_add(bytes.len()) > ANSWER_BYTES_MAX {
+                        return self.fail(&Failure::TooLong(ANSWER_BYTES_MAX));
+                    }
+                    pending.body.extend_from_slice(&bytes);
+                }
+                News::End => {
+                    self.link.settle(&mut self.outputs);
+                    self.call_done();
+                }
+                News::Nothing => return,
+                News::Broken(error) => return self.fail(&Failure::Receive(error)),
+            }
+        }
+    }
+
+    fn call_done(&mut self) {
+        let Doing::Call(pending) = core::mem::replace(&mut self.doing, Doing::Nothing) else {
+            return;
+        };
+        self.clear_progress(&pending);
+        let checking = pending.then == Then::Check;
+        match pending.status {
+            Some((200, _)) => {}
+            Some((401, _)) => return self.unauthorized(),
+            Some((status, reason)) => {
+                return self.fail_at(&Failure::Status(status, reason), checking);
+            }
+            None => return self.fail_at(&Failure::Receive(ReceiveError::Malformed), checking),
+        }
+        let mut decoder = Decoder::new(Limits {
+            bytes: ANSWER_BYTES_MAX,
+            values: 1 << 24,
+            ..Limits::default()
+        });
+        let message = decoder.feed(&pending.body).and_then(|()| decoder.finish());
+        let result = match message {
+            Ok(Message::Response(value)) => Ok(value),
+            Ok(Message::Fault { code, text }) => Err((code, text)),
+            Ok(Message::Call { .. }) | Err(_) => {
+                return self.fail_at(&Failure::NotXmlRpc, checking);
+            }
+        };
+        self.answer(pending.method, pending.then, result);
+        if self.steps.is_empty() && matches!(self.doing, Doing::Nothing) && !self.is_done() {
+            self.end_of_steps();
+        }
+    }
+
+    /// Whether the line's end is already on its way to the driver.
+    fn is_done(&self) -> bool {
+        matches!(self.outputs.back(), Some(CtlOutput::Done { .. }))
+    }
+
+    fn calls_closed(&mut self, why: &str) {
+        if self.link.closed(&self.options.server, &mut self.outputs) {
+            return;
+        }
+        if why.is_empty() {
+            // The end of the connection may be the end of the answer.
+            self.read_answer();
+        }
+        let Doing::Call(pending) = &self.doing else {
+            return;
+        };
+        let failure = if pending.status.is_some() && why.is_empty() {
+            Failure::Receive(ReceiveError::Truncated)
+        } else {
+            Failure::Broken(why.to_string())
+        };
+        self.fail(&failure);
+    }
+
+    /// Ends the line because of a failure of the call under way, or of what is followed.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        let mut checking = false;
+        match core::mem::replace(&mut self.doing, Doing::Nothing) {
+            Doing::Call(pending) => {
+                checking = pending.then == Then::Check;
+                self.clear_progress(&pending);
+            }
+            Doing::Following | Doing::Foreground => {}
+            Doing::Nothing | Doing::Ask(_) => return,
+        }
+        self.fail_at(failure, checking);
+    }
+
+    pub(super) fn fail_at(&mut self, failure: &Failure, checking: bool) {
+        if self.action != Action::Complete {
+            self.complain(failure.line(&self.options.server, self.action));
+        }
+        self.exit = failure.exit(self.action, checking);
+        self.finish();
+    }
+
+    fn unauthorized(&mut self) {
+        if self.action != Action::Complete {
+            self.complain("Server requires authentication".to_string());
+        }
+        if self.options.shell {
+            self.ask("Username:", Question::Username);
+        } else {
+            self.fail_at(&Failure::Unauthorized, false);
+        }
+    }
+
+    fn ask(&mut self, prompt: &'static str, question: Question) {
+        self.doing = Doing::Ask(question);
+        self.outputs.push_back(CtlOutput::Ask {
+            prompt,
+            secret: question == Question::Password,
+        });
+    }
+
+    fn answered(&mut self, answer: Option<&str>) {
+        let Doing::Ask(question) = self.doing else {
+            return;
+        };
+        self.doing = Doing::Nothing;
+        let Some(answer) = answer else {
+            self.exit = exit::GENERIC;
+            self.say(String::new());
+            return self.finish();
+        };
+        match question {
+            Question::Confirm => {
+                if !answer.starts_with(['y', 'Y']) {
+                    self.finish();
+                }
+            }
+            Question::Username => {
+                self.options.username = answer.to_string();
+                self.ask("Password:", Question::Password);
+            }
+            Question::Password => {
+                self.options.password = answer.to_string();
+                self.say(String::new());
+                let line = core::mem::take(&mut self.line);
+                self.begin(&line);
+            }
+        }
+    }
+
+    fn interrupt(&mut self) {
+        match &self.doing {
+            Doing::Nothing => {}
+            Doing::Following => {
+                self.say(String::new());
+                self.finish();
+            }
+            Doing::Call(_) | Doing::Foreground | Doing::Ask(_) if self.foreground.is_some() => {
+                self.leave_foreground();
+            }
+            Doing::Call(pending) => {
+                if pending.progress_at.is_some() {
+                    self.outputs.push_back(CtlOutput::Progress(None));
+                }
+                self.exit = exit::INTERRUPTED;
+                self.finish();
+            }
+            Doing::Foreground | Doing::Ask(_) => self.answered(None),
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = self.now;
+        match &mut self.doing {
+            Doing::Call(pending) => {
+                if pending.deadline.is_some_and(|deadline| deadline <= now) {
+                    let seconds = self.options.answer_limit.as_secs();
+                    return self.fail(&Failure::Silent(seconds));
+                }
+                if pending.progress_at.is_some_and(|at| at <= now) {
+                    pending.progress_at = Some(now + PROGRESS_EVERY);
+                    let seconds = now.saturating_since(pending.since).as_secs();
+                    if let Some(whom) = &pending.waiting {
+                        let text = format!("waiting for {whom}: {seconds} s");
+                        self.outputs.push_back(CtlOutput::Progress(Some(text)));
+                    }
+                }
+            }
+            Doing::Foreground => {
+                if let Some(foreground) = self.foreground.as_ref().filter(|f| f.check_at <= now) {
+                    let step = foreground.check();
+                    self.doing = Doing::Nothing;
+                    self.steps.push_back(step);
+                }
+            }
+            Doing::Nothing | Doing::Ask(_) | Doing::Following => {}
+        }
+    }
+
+    fn wait(&self) -> CtlOutput {
+        let deadline = match &self.doing {
+            Doing::Call(pending) => match (pending.deadline, pending.progress_at) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+            Doing::Foreground => self.foreground.as_ref().map(|f| f.check_at),
+            Doing::Nothing | Doing::Ask(_) | Doing::Following => None,
+        };
+        CtlOutput::Wait {
+            deadline,
+            typing: matches!(self.doing, Doing::Foreground),
+        }
+    }
+
+    fn clear_progress(&mut self, pending: &Pending) {
+        if pending.progress_at.is_some() {
+            self.outputs.push_back(CtlOutput::Progress(None));
+        }
+    }
+
+    /// Makes the foreground's next step although nothing was under way.
+    pub(super) fn resume(&mut self, step: Step) {
+        self.doing = Doing::Nothing;
+        self.steps.push_back(step);
+    }
+
+    /// A line for standard output.
+    pub(super) fn say(&mut self, line: impl Into<String>) {
+        self.outputs.push_back(CtlOutput::Print(line.into()));
+    }
+
+    /// A line about something that went wrong. It goes where the reference prints it, to standard
+    /// output; with `--json`, whose output programs parse, to standard error.
+    pub(super) fn complain(&mut self, line: impl Into<String>) {
+        let line = line.into();
+        self.outputs.push_back(if self.options.json {
+            CtlOutput::PrintError(line)
+        } else {
+            CtlOutput::Print(line)
+        });
+    }
+}

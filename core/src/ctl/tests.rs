@@ -1,0 +1,741 @@
+//! The machine against a server that answers from a script.
+
+use super::*;
+use crate::xmlrpc::{Message, Value, decode, encode};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec,
+    vec::Vec,
+};
+
+/// What a scripted server answers to a method.
+type Answers = fn(&str, &[Value]) -> Result<Value, (i64, &'static str)>;
+
+/// A client, its scripted server, and what became visible.
+struct Pair {
+    ctl: Ctl,
+    answers: Answers,
+    /// User input for questions, in order.
+    answers_typed: Vec<&'static str>,
+    /// What `GET` gives: status and body.
+    log: (u16, &'static [u8]),
+    password: Option<&'static str>,
+    now: Timestamp,
+    out: Vec<String>,
+    err: Vec<String>,
+    asked: Vec<&'static str>,
+    calls: Vec<String>,
+    waiting: Option<(Option<Timestamp>, bool)>,
+    done: Option<(u8, bool)>,
+}
+
+impl Pair {
+    fn new(answers: Answers) -> Self {
+        let server = ServerUrl::parse("unix:///s").unwrap();
+        Self {
+            ctl: Ctl::new(CtlOptions::new(server)),
+            answers,
+            answers_typed: vec![],
+            log: (200, b"log\n"),
+            password: None,
+            now: Timestamp::default(),
+            out: vec![],
+            err: vec![],
+            asked: vec![],
+            calls: vec![],
+            waiting: None,
+            done: None,
+        }
+    }
+
+    fn with(answers: Answers, change: impl FnOnce(&mut CtlOptions)) -> Self {
+        let mut options = CtlOptions::new(ServerUrl::parse("unix:///s").unwrap());
+        change(&mut options);
+        Self {
+            ctl: Ctl::new(options),
+            ..Self::new(answers)
+        }
+    }
+
+    fn run(&mut self, line: &str) -> (Vec<String>, u8) {
+        self.out.clear();
+        self.err.clear();
+        self.calls.clear();
+        self.done = None;
+        self.ctl.run_line(self.now, line);
+        self.drain();
+        let status = self.done.map_or(255, |(status, _)| status);
+        (self.out.clone(), status)
+    }
+
+    fn input(&mut self, input: CtlInput<'_>) {
+        self.ctl.handle_input(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        self.waiting = None;
+        loop {
+            match self.ctl.poll_output() {
+                CtlOutput::Connect { channel, .. } => {
+                    self.ctl
+                        .handle_input(self.now, CtlInput::Connected(channel));
+                }
+                CtlOutput::Send { channel, bytes } => {
+                    let response = self.respond(&bytes);
+                    let input = CtlInput::Data {
+                        channel,
+                        bytes: &response,
+                    };
+                    self.ctl.handle_input(self.now, input);
+                }
+                CtlOutput::Close(_) => {}
+                CtlOutput::Print(line) => self.out.push(line),
+                CtlOutput::Write(bytes) => {
+                    self.out
+                        .push(format!("> {}", String::from_utf8_lossy(&bytes)));
+                }
+                CtlOutput::PrintError(line) => self.err.push(line),
+                CtlOutput::Progress(text) => self.err.push(text.unwrap_or_else(|| "-".into())),
+                CtlOutput::Ask { prompt, .. } => {
+                    self.asked.push(prompt);
+                    let answer =
+                        (!self.answers_typed.is_empty()).then(|| self.answers_typed.remove(0));
+                    self.ctl.handle_input(self.now, CtlInput::Answer(answer));
+                }
+                CtlOutput::Wait { deadline, typing } => {
+                    self.waiting = Some((deadline, typing));
+                    return;
+                }
+                CtlOutput::Done { status, leave } => {
+                    self.done = Some((status, leave));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn respond(&mut self, request: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(request).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        if let Some(password) = self.password
+            && !head.contains(&format!("Authorization: {password}"))
+        {
+            return b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec();
+        }
+        if head.starts_with("GET") {
+            let path = head.split(' ').nth(1).unwrap().to_string();
+            self.calls.push(path);
+            let (status, body) = self.log;
+            let mut bytes = format!(
+                "HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n",
+                body.len()
+            )
+            .into_bytes();
+            bytes.extend_from_slice(body);
+            bytes.extend_from_slice(if status == 200 {
+                b"\r\n"
+            } else {
+                b"\r\n0\r\n\r\n"
+            });
+            return bytes;
+        }
+        let Ok(Message::Call { method, params }) = decode(body.as_bytes()) else {
+            panic!("no call: {body}");
+        };
+        self.calls
+            .push(method.trim_start_matches("supervisor.").to_string());
+        let message = match (self.answers)(method.trim_start_matches("supervisor."), &params) {
+            Ok(value) => Message::Response(value),
+            Err((code, text)) => Message::Fault {
+                code,
+                text: text.into(),
+            },
+        };
+        if self.calls.last().is_some_and(|m| m == "silent") {
+            return vec![];
+        }
+        let body = encode(&message);
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+}
+
+fn structure(members: &[(&'static str, Value)]) -> Value {
+    Value::Struct(
+        members
+            .iter()
+            .map(|(n, v)| ((*n).into(), v.clone()))
+            .collect(),
+    )
+}
+
+fn info(group: &str, name: &str, state: i64, statename: &str, pid: i64) -> Value {
+    structure(&[
+        ("group", group.into()),
+        ("name", name.into()),
+        ("state", state.into()),
+        ("statename", statename.into()),
+        ("description", "text".into()),
+        ("pid", pid.into()),
+    ])
+}
+
+fn outcome(group: &str, name: &str, status: i64) -> Value {
+    structure(&[
+        ("group", group.into()),
+        ("name", name.into()),
+        ("status", status.into()),
+        ("description", "TEXT".into()),
+    ])
+}
+
+fn all() -> Value {
+    Value::Array(vec![
+        info("cat", "cat", 20, "RUNNING", 7),
+        info("w", "w_00", 20, "RUNNING", 8),
+        info("w", "w_01", 0, "STOPPED", 0),
+    ])
+}
+
+/// A server on which everything goes well.
+fn good(method: &str, params: &[Value]) -> Result<Value, (i64, &'static str)> {
+    let name = params.first().and_then(Value::as_str).unwrap_or_default();
+    Ok(match method {
+        "getVersion" => "3.0".into(),
+        "getSupervisorVersion" => "4.3.0".into(),
+        "getPID" => 5.into(),
+        "getAllProcessInfo" => all(),
+        "getProcessInfo" if name == "cat" => info("cat", "cat", 20, "RUNNING", 7),
+        "getProcessInfo" if name == "w:w_01" => info("w", "w_01", 0, "STOPPED", 0),
+        "startProcessGroup" | "stopProcessGroup" if name == "w" => {
+            Value::Array(vec![outcome("w", "w_00", 80), outcome("w", "w_01", 50)])
+        }
+        "getProcessInfo" | "startProcess" | "stopProcess" | "startProcessGroup"
+        | "stopProcessGroup"
+            if name == "nope" =>
+        {
+            return Err((10, "BAD_NAME"));
+        }
+        "reloadConfig" => Value::Array(vec![Value::Array(vec![
+            Value::Array(vec!["n".into()]),
+            Value::Array(vec!["c".into()]),
+            Value::Array(vec!["r".into()]),
+        ])]),
+        "readProcessStdoutLog" => "tail".into(),
+        _ => true.into(),
+    })
+}
+
+#[test]
+fn status_lists_unknown_names_first_and_exits_with_3_if_something_is_stopped() {
+    let mut pair = Pair::new(good);
+    let (out, status) = pair.run("status cat nope g:*");
+    assert_eq!(
+        out,
+        [
+            "nope: ERROR (no such process)",
+            "g: ERROR (no such group)",
+            "cat                              RUNNING   text",
+        ]
+    );
+    assert_eq!(status, 4);
+    assert_eq!(pair.run("status nope w:*").1, 3);
+    assert_eq!(pair.run("status nope all").0.len(), 3);
+    assert_eq!(pair.run("status cat").1, 0);
+}
+
+#[test]
+fn names_act_one_by_one_and_all_anywhere_means_all() {
+    let mut pair = Pair::new(good);
+    let (out, status) = pair.run("start cat nope nope:* w:*");
+    assert_eq!(
+        out,
+        [
+            "cat: started",
+            "nope: ERROR (no such process)",
+            "nope: ERROR (no such group)",
+            "w:w_00: started",
+            "w:w_01: ERROR (spawn error)",
+        ]
+    );
+    assert_eq!(status, 7);
+    pair.run("stop cat all");
+    assert_eq!(pair.calls, ["getVersion", "stopAllProcesses"]);
+    assert_eq!(pair.run("start nope:*").1, 2);
+    assert_eq!(pair.run("stop nope:*").1, 1);
+    assert_eq!(
+        pair.run("restart nope").0,
+        [
+            "nope: ERROR (no such process)",
+            "nope: ERROR (no such process)"
+        ]
+    );
+}
+
+#[test]
+fn a_missing_name_is_said_with_the_help() {
+    let mut pair = Pair::new(good);
+    for (line, message, status) in [
+        ("start", "Error: start requires a process name", 2),
+        ("stop", "Error: stop requires a process name", 1),
+        ("restart", "Error: restart requires a process name", 1),
+        (
+            "signal HUP",
+            "Error: signal requires a signal name and a process name",
+            1,
+        ),
+        ("clear", "Error: clear requires a process name", 1),
+        ("fg", "ERROR: no process name supplied", 1),
+        ("version x", "Error: version accepts no arguments", 1),
+    ] {
+        let (out, exit) = pair.run(line);
+        assert_eq!((out[0].as_str(), exit), (message, status), "{line}");
+        assert!(out.len() > 1, "{line}");
+    }
+}
+
+#[test]
+fn clear_of_a_group_clears_each_of_its_processes() {
+    let mut pair = Pair::new(good);
+    let (out, status) = pair.run("clear w:* cat");
+    assert_eq!(out, ["w:w_00: cleared", "w:w_01: cleared", "cat: cleared"]);
+    assert_eq!(status, 0);
+    assert_eq!(
+        pair.run("clear x:*"),
+        (vec!["x: ERROR (no such group)".into()], 1)
+    );
+}
+
+#[test]
+fn update_removes_then_changes_then_adds() {
+    let mut pair = Pair::new(good);
+    let expected = [
+        "r: stopped",
+        "r: removed process group",
+        "c: stopped",
+        "c: updated process group",
+        "n: added process group",
+    ];
+    assert_eq!(pair.run("update"), (expected.map(String::from).to_vec(), 0));
+    assert_eq!(pair.run("update n").0, ["n: added process group"]);
+    assert_eq!(
+        pair.run("update nope cat"),
+        (vec!["ERROR: no such group: nope".into()], 1)
+    );
+}
+
+#[test]
+fn a_group_that_does_not_stop_is_not_removed() {
+    let mut pair = Pair::new(|method, params| match method {
+        "stopProcessGroup" => Ok(Value::Array(vec![outcome("a", "b", 30)])),
+        _ => good(method, params),
+    });
+    let (out, _) = pair.run("update r n");
+    assert_eq!(out, ["ERROR: no such group: r"]);
+    let (out, _) = pair.run("update");
+    assert_eq!(out[..2], ["r: stopped", "r: has problems; not removing"]);
+    assert_eq!(out.last().unwrap(), "n: added process group");
+}
+
+#[test]
+fn a_group_that_cannot_be_added_fails_alone() {
+    let mut pair = Pair::new(|method, params| match method {
+        "addProcessGroup" if params[0] == Value::from("c") => Err((30, "FAILED: no socket")),
+        _ => good(method, params),
+    });
+    let (out, status) = pair.run("update");
+    assert_eq!(
+        out[2..],
+        [
+            "c: stopped",
+            "ERROR: c: FAILED: no socket",
+            "n: added process group"
+        ]
+    );
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn pids_are_printed_one_per_line() {
+    let mut pair = Pair::new(good);
+    assert_eq!(pair.run("pid"), (vec!["5".into()], 0));
+    assert_eq!(
+        pair.run("pid all"),
+        (vec!["7".into(), "8".into(), "0".into()], 0)
+    );
+    let (out, status) = pair.run("pid nope w:w_01 cat");
+    assert_eq!(out, ["No such process nope", "0", "7"]);
+    assert_eq!(status, 7);
+}
+
+#[test]
+fn json_gives_one_document_and_complains_on_standard_error() {
+    let mut pair = Pair::with(good, |options| options.json = true);
+    assert_eq!(pair.run("pid").0, ["{\"pid\": 5}"]);
+    assert_eq!(
+        pair.run("pid cat nope").0,
+        ["[{\"name\": \"cat\", \"pid\": 7}, {\"name\": \"nope\", \"error\": \"no such process\"}]"]
+    );
+    assert_eq!(pair.run("version").0, ["{\"version\": \"4.3.0\"}"]);
+    let (out, status) = pair.run("status cat nope");
+    assert!(out[0].starts_with("[{\"name\": \"nope\", \"error\": \"no such process\"}, {\"name\": \"cat\", \"group\": \"cat\""));
+    assert_eq!((out.len(), status), (1, 4));
+    let (out, status) = pair.run("start cat");
+    assert_eq!((out.len(), pair.err.len(), status), (0, 1, 2));
+}
+
+#[test]
+fn a_server_with_another_api_is_refused() {
+    let mut pair = Pair::new(|_, _| Ok("2.0".into()));
+    let (out, status) = pair.run("pid");
+    assert!(out[0].contains("speaks version 2.0"), "{out:?}");
+    assert_eq!(status, 5);
+    assert_eq!(pair.run("status").1, 4);
+    let mut pair = Pair::new(|_, _| Err((1, "UNKNOWN_METHOD")));
+    assert!(pair.run("pid").0[0].contains("[rpcinterface:supervisor]"));
+    assert_eq!(pair.run("pid").1, 3);
+    assert_eq!(pair.run("avail").1, 1);
+}
+
+#[test]
+fn a_server_that_shuts_down_says_so_in_each_action_s_way() {
+    let mut pair = Pair::new(|method, params| match method {
+        "getVersion" => good(method, params),
+        _ => Err((6, "SHUTDOWN_STATE")),
+    });
+    for (line, message, status) in [
+        ("reread", "ERROR: supervisor shutting down", 1),
+        ("avail", "ERROR: supervisor shutting down", 1),
+        ("update", "ERROR: already shutting down", 1),
+        ("add x", "ERROR: shutting down", 1),
+        ("shutdown", "ERROR: already shutting down", 0),
+        ("reload", "ERROR: already shutting down", 1),
+    ] {
+        assert_eq!(pair.run(line), (vec![message.into()], status), "{line}");
+    }
+    let (out, status) = pair.run("start a b");
+    assert!(out.len() == 1 && out[0].starts_with("error: "), "{out:?}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn the_shell_asks_before_it_ends_the_daemon() {
+    let mut pair = Pair::with(good, |options| options.shell = true);
+    pair.answers_typed = vec!["n", "yes", ""];
+    assert_eq!(pair.run("shutdown").0, [""; 0]);
+    assert_eq!(pair.run("shutdown").0, ["Shut down"]);
+    assert_eq!(pair.run("reload").0, [""; 0]);
+    assert_eq!(pair.run("reload").0, [""]);
+    assert_eq!(pair.asked.len(), 4);
+}
+
+#[test]
+fn the_shell_asks_for_name_and_password_and_runs_the_line_again() {
+    let mut pair = Pair::with(good, |options| options.shell = true);
+    pair.password = Some("Basic Ym9iOnNlY3JldA==");
+    pair.answers_typed = vec!["bob", "wrong", "bob", "secret"];
+    let (out, status) = pair.run("version");
+    let required = "Server requires authentication";
+    assert_eq!(out, [required, "", required, "", "4.3.0"]);
+    assert_eq!(status, 0);
+    assert_eq!(pair.asked[..2], ["Username:", "Password:"]);
+    assert_eq!(pair.ctl.options().username, "bob");
+}
+
+#[test]
+fn outside_the_shell_a_wrong_password_is_an_error() {
+    let mut pair = Pair::new(good);
+    pair.password = Some("Basic x");
+    let (out, status) = pair.run("status");
+    assert_eq!(out[0], "Server requires authentication");
+    assert!(out[1].starts_with("error: ") && out[1].contains("-u and -p"));
+    assert_eq!((out.len(), status), (2, 1));
+}
+
+#[test]
+fn a_followed_log_streams_until_interrupted() {
+    let mut pair = Pair::new(good);
+    let (out, status) = pair.run("tail -f w:a stderr");
+    assert_eq!(out, ["==> Press Ctrl-C to exit <==", "> log\n"]);
+    assert_eq!(
+        (status, pair.calls.last().unwrap().as_str()),
+        (255, "/logtail/w%3Aa/stderr")
+    );
+    let channel = Channel::Follow;
+    pair.input(CtlInput::Data {
+        channel,
+        bytes: b"2\r\nhi\r\n",
+    });
+    pair.input(CtlInput::Interrupt);
+    assert_eq!(pair.out[2..], ["> hi", ""]);
+    assert_eq!(pair.done, Some((0, false)));
+}
+
+#[test]
+fn a_log_that_cannot_be_followed_is_an_error_line_but_no_failure() {
+    let mut pair = Pair::new(good);
+    pair.log = (404, b"x");
+    let (out, status) = pair.run("tail -f nope");
+    assert_eq!((out.len(), pair.err.len(), status), (1, 1, 0));
+    assert!(pair.err[0].contains("status code 404"));
+}
+
+#[test]
+fn fg_sends_typed_lines_and_leaves_on_end_of_input() {
+    let mut pair = Pair::new(good);
+    assert_eq!(pair.run("fg w:w_01").0, ["ERROR: process not running"]);
+    assert_eq!(pair.run("fg nope").0, ["ERROR: bad process name supplied"]);
+    pair.run("fg cat");
+    assert_eq!(pair.waiting.map(|(_, typing)| typing), Some(true));
+    pair.calls.clear();
+    pair.input(CtlInput::Typed("hello"));
+    assert_eq!(pair.calls, ["sendProcessStdin", "getProcessInfo"]);
+    assert_eq!(pair.done, None);
+    pair.input(CtlInput::TypedEnd);
+    assert_eq!(pair.out.last().unwrap(), "Exiting foreground");
+    assert_eq!(pair.done, Some((0, false)));
+}
+
+#[test]
+fn fg_notices_that_the_process_has_ended() {
+    let mut pair = Pair::new(good);
+    pair.run("fg cat");
+    pair.answers = |method, params| match method {
+        "getProcessInfo" => Ok(info("cat", "cat", 100, "EXITED", 0)),
+        _ => good(method, params),
+    };
+    let (deadline, _) = pair.waiting.unwrap();
+    pair.now = deadline.unwrap();
+    pair.input(CtlInput::Wake);
+    assert_eq!(pair.out[2..], ["Process got killed", "Exiting foreground"]);
+    assert_eq!(pair.done, Some((0, false)));
+}
+
+#[test]
+fn progress_is_shown_while_a_start_waits() {
+    let mut pair = Pair::with(good, |options| options.progress = true);
+    pair.run("version");
+    pair.ctl.run_line(pair.now, "start cat");
+    let mut seen = vec![];
+    for turn in 0..20 {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Connected(channel));
+            }
+            CtlOutput::Send { channel, bytes } => {
+                if String::from_utf8_lossy(&bytes).contains("getVersion") {
+                    let response = pair.respond(&bytes);
+                    let input = CtlInput::Data {
+                        channel,
+                        bytes: &response,
+                    };
+                    pair.ctl.handle_input(pair.now, input);
+                }
+            }
+            CtlOutput::Wait { deadline, .. } if turn < 15 => {
+                pair.now = deadline.unwrap();
+                pair.ctl.handle_input(pair.now, CtlInput::Wake);
+            }
+            CtlOutput::Progress(Some(text)) => seen.push(text),
+            _ => break,
+        }
+    }
+    assert_eq!(
+        seen[..2],
+        [
+            "waiting for cat to start: 1 s",
+            "waiting for cat to start: 2 s"
+        ]
+    );
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let mut pair = Pair::new(good);
+    pair.ctl.run_line(pair.now, "pid");
+    loop {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Connected(channel));
+            }
+            CtlOutput::Wait { deadline, .. } => {
+                pair.now = deadline.unwrap();
+                pair.ctl.handle_input(pair.now, CtlInput::Wake);
+                break;
+            }
+            _ => {}
+        }
+    }
+    pair.drain();
+    assert!(
+        pair.out[0].contains("no answer within 60 seconds"),
+        "{:?}",
+        pair.out
+    );
+    assert_eq!(pair.done, Some((1, false)));
+}
+
+/// Runs `pid` against a server that sends these bytes and closes.
+fn against(bytes: &[u8]) -> (Vec<String>, u8) {
+    let mut pair = Pair::new(good);
+    pair.ctl.run_line(pair.now, "pid");
+    loop {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Connected(channel));
+            }
+            CtlOutput::Send { channel, .. } => {
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Data { channel, bytes });
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Closed { channel, why: "" });
+            }
+            CtlOutput::Print(line) => pair.out.push(line),
+            CtlOutput::Done { status, .. } => return (pair.out, status),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_server_that_talks_nonsense_is_one_sentence() {
+    for (bytes, text) in [
+        (&b""[..], "closed the connection without an answer"),
+        (b"hello\r\n\r\n", "is no supervisord"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+            "in the middle of its answer",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+            "not XML-RPC",
+        ),
+        (b"HTTP/1.0 200 OK\r\n\r\n<html></html>", "not XML-RPC"),
+        (
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "HTTP status 404 Not Found",
+        ),
+        (b"HTTP/1.1 500 X\r\n\r\n", "HTTP status 500 X"),
+    ] {
+        let (out, status) = against(bytes);
+        assert_eq!((out.len(), status), (1, 1), "{out:?}");
+        assert!(
+            out[0].starts_with("error: ") && out[0].contains(text),
+            "{out:?}"
+        );
+    }
+}
+
+#[test]
+fn leaving_and_nothing_are_lines_too() {
+    let mut pair = Pair::new(good);
+    assert_eq!(pair.run(""), (vec![], 0));
+    for line in ["exit", "quit 3", "EOF"] {
+        assert_eq!(pair.run(line), (vec![String::new()], 0));
+        assert_eq!(pair.done, Some((0, true)));
+    }
+    assert_eq!(
+        pair.run("frob x"),
+        (vec!["*** Unknown syntax: frob x".into()], 1)
+    );
+    assert_eq!(
+        pair.run("help nope"),
+        (vec!["*** No help on nope".into()], 0)
+    );
+    assert_eq!(pair.run("? start").0, help_of("start").unwrap().lines());
+}
+
+#[test]
+fn open_changes_the_server_and_exits_with_0_even_if_it_is_not_there() {
+    let mut pair = Pair::new(good);
+    assert_eq!(
+        pair.run("open foo"),
+        (vec!["ERROR: url must be http:// or unix://".into()], 1)
+    );
+    let (out, status) = pair.run("open http://localhost:1");
+    assert_eq!((out.len(), status), (3, 0));
+    assert_eq!(pair.ctl.options().server.as_str(), "http://localhost:1");
+    pair.ctl.run_line(pair.now, "open unix:///none");
+    let mut out = vec![];
+    loop {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                let error = ConnectError::NotFound;
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::ConnectFailed { channel, error });
+            }
+            CtlOutput::Print(line) => out.push(line),
+            CtlOutput::Done { status, .. } => {
+                assert_eq!(status, 0);
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(out, ["unix:///none no such file"]);
+}
+
+#[test]
+fn an_interrupted_call_ends_the_line() {
+    let mut pair = Pair::new(good);
+    pair.ctl.run_line(pair.now, "start cat");
+    pair.ctl.handle_input(pair.now, CtlInput::Interrupt);
+    pair.drain();
+    assert_eq!(pair.done, Some((130, false)));
+    assert_eq!(pair.run("pid"), (vec!["5".into()], 0));
+}
+
+#[test]
+fn completion_prints_candidates_and_no_errors() {
+    let mut pair = Pair::new(good);
+    pair.ctl.complete(pair.now, "start w");
+    pair.drain();
+    assert_eq!(pair.out, ["w:*", "w:w_00", "w:w_01"]);
+    let mut pair = Pair::new(good);
+    pair.password = Some("Basic x");
+    pair.ctl.complete(pair.now, "start w");
+    pair.drain();
+    assert_eq!((pair.out.len(), pair.done), (0, Some((1, false))));
+}
+
+#[test]
+fn a_connection_that_was_idle_too_long_is_opened_again() {
+    let mut pair = Pair::new(good);
+    pair.ctl.run_line(pair.now, "pid");
+    let (mut connects, mut sends) = (0, 0);
+    loop {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                connects += 1;
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Connected(channel));
+            }
+            CtlOutput::Send { channel, bytes } => {
+                sends += 1;
+                if sends == 2 {
+                    pair.ctl
+                        .handle_input(pair.now, CtlInput::Closed { channel, why: "" });
+                } else {
+                    let response = pair.respond(&bytes);
+                    let input = CtlInput::Data {
+                        channel,
+                        bytes: &response,
+                    };
+                    pair.ctl.handle_input(pair.now, input);
+                }
+            }
+            CtlOutput::Print(line) => pair.out.push(line),
+            CtlOutput::Done { .. } => break,
+            _ => {}
+        }
+    }
+    assert_eq!((connects, sends, pair.out), (2, 3, vec!["5".to_string()]));
+}
