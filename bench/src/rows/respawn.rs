@@ -1,0 +1,135 @@
+//! How soon a program that died is back, and what that costs.
+
+use super::{Run, display, float, secs};
+use crate::report::Row;
+use crate::sides::{Daemon, Scratch, Side, stamps};
+use crate::stats::Samples;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// One program lives a little over a second, again and again: nothing paces it.
+const LIFE_MILLIS: u64 = 1050;
+
+/// From a program's last act to its successor's first, and the CPU of the daemon for it.
+pub(super) fn respawn(run: &Run) -> io::Result<Vec<Row>> {
+    let (programs, time) = (
+        run.size(20, 4),
+        Duration::from_secs(if run.short { 4 } else { 20 }),
+    );
+    let mut row = Row::new("last act to the successor's first act", "ms", false);
+    let mut cpu = Row::new("CPU of the daemon per crash and restart", "ms", false);
+    for side in &run.sides {
+        let (gaps, spent) = supervised(run, *side, programs, time)?;
+        cpu.push(side.name(), spent / float(gaps.len().max(1)) / 1e6);
+        row.sides.insert(side.name(), Samples::of(gaps));
+    }
+    row.sides
+        .insert("floor", Samples::of(bare(run, run.size(100, 10))?));
+    row.note = format!("{programs} programs that live {LIFE_MILLIS} ms; floor: spawn, wait, spawn");
+    Ok(vec![row, cpu])
+}
+
+fn supervised(
+    run: &Run,
+    side: Side,
+    programs: usize,
+    time: Duration,
+) -> io::Result<(Vec<f64>, f64)> {
+    let scratch = Scratch::new()?;
+    let sections: String = (0..programs)
+        .map(|n| {
+            let file = scratch.path(&format!("stamps{n}"));
+            let arguments = format!("live {} {LIFE_MILLIS} 1", display(&file));
+            run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
+        })
+        .collect();
+    let daemon = Daemon::start(&run.programs, side, &scratch, &sections)?;
+    drop(daemon.connect()?);
+    let before = daemon.cpu_nanos();
+    std::thread::sleep(time);
+    let spent = daemon.cpu_nanos() - before;
+    daemon.stop()?;
+    let gaps = (0..programs)
+        .flat_map(|n| gaps(&stamps(&scratch.path(&format!("stamps{n}")))))
+        .collect();
+    Ok((gaps, spent))
+}
+
+/// Milliseconds between the end of each life and the start of the next.
+fn gaps(stamps: &[u64]) -> Vec<f64> {
+    let ends = stamps.iter().skip(1).step_by(2);
+    let starts = stamps.iter().skip(2).step_by(2);
+    ends.zip(starts)
+        .map(|(end, start)| secs(start.saturating_sub(*end)) * 1000.0)
+        .collect()
+}
+
+fn bare(run: &Run, rounds: usize) -> io::Result<Vec<f64>> {
+    let scratch = Scratch::new()?;
+    let file = scratch.path("stamps");
+    for _ in 0..rounds {
+        let mut command = Command::new(&run.programs.child);
+        command.arg("live").arg(&file).args(["20", "1"]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn()?.wait()?;
+    }
+    Ok(gaps(&stamps(&file)))
+}
+
+/// A thousand programs that live a second each: how many of the ideal restarts are kept up.
+pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
+    let (count, time) = (
+        run.size(1000, 50),
+        Duration::from_secs(if run.short { 4 } else { 20 }),
+    );
+    let mut kept = Row::new("1,000 programs that live 1 s: restarts kept up", "%", true);
+    let mut gap = Row::new(
+        "1,000 programs that live 1 s: last act to first act",
+        "ms",
+        false,
+    );
+    for side in &run.sides {
+        let scratch = Scratch::new()?;
+        let sections: String = (0..count)
+            .map(|n| {
+                let file = scratch.path(&format!("stamps{n}"));
+                let arguments = format!("live {} 1000 1", display(&file));
+                run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
+            })
+            .collect();
+        let daemon = Daemon::start(&run.programs, *side, &scratch, &sections)?;
+        // Counted from the moment each has lived once.
+        let begun = Instant::now();
+        let file = |n: usize| scratch.path(&format!("stamps{n}"));
+        crate::sides::wait_for("first lives", || {
+            (0..count)
+                .all(|n| stamps(&file(n)).len() >= 2)
+                .then_some(())
+        })?;
+        let warm = begun.elapsed();
+        let lives = || {
+            (0..count)
+                .map(|n| stamps(&file(n)).len() / 2)
+                .sum::<usize>()
+        };
+        let (before, since) = (lives(), Instant::now());
+        std::thread::sleep(time);
+        let (lived, seconds) = (lives() - before, since.elapsed().as_secs_f64());
+        daemon.stop()?;
+        kept.push(side.name(), 100.0 * float(lived) / (float(count) * seconds));
+        let all = (0..count).flat_map(|n| gaps(&stamps(&file(n)))).collect();
+        gap.sides.insert(side.name(), Samples::of(all));
+        let stuck = (0..count).filter(|n| stamps(&file(*n)).len() < 4).count();
+        if stuck > 0 {
+            kept.note
+                .push_str(&format!("{}: {stuck} never came back; ", side.name()));
+        }
+        kept.note
+            .push_str(&format!("{}: first lives after {warm:.1?}; ", side.name()));
+    }
+    Ok(vec![kept, gap])
+}
