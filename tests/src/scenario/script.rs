@@ -54,6 +54,8 @@ pub enum Tell {
     Output(String, Stream, Vec<u8>),
     /// `closes P [stderr]`: the child closes an output.
     Closes(String, Stream),
+    /// `closes-stdin P`: the child takes no more input.
+    ClosesStdin(String),
     /// `spawned P`: answers it.
     Spawned(String),
     /// `not-spawned P REASON`: answers it.
@@ -77,6 +79,8 @@ pub enum Arrange {
     SpawnFails(String, SpawnError, usize),
     /// `spawn-waits P`: the next spawn is not answered until `spawned P` or `not-spawned P REASON`.
     SpawnWaits(String),
+    /// `stdin-waits P`: what is written to the child stays in its pipe from now on.
+    StdinWaits(String),
     /// `signals-fail P ERRNO`: the next signal to it fails, silently if it is ESRCH.
     SignalsFail(String, SignalError),
     /// `opens-fail P [stderr] ERRNO`: the log of a stream cannot be opened from now on.
@@ -215,6 +219,7 @@ impl Words {
                 unescape(&self.next("a text")?)?,
             ),
             "closes" => Tell::Closes(self.next("a process")?, self.stream()),
+            "closes-stdin" => Tell::ClosesStdin(self.next("a process")?),
             "spawned" => Tell::Spawned(self.next("a process")?),
             "not-spawned" => Tell::NotSpawned(self.next("a process")?, self.spawn_error()?),
             "log-fails" | "log-breaks" => Tell::LogFails(
@@ -246,6 +251,7 @@ impl Words {
                 Arrange::SpawnFails(process, error, count)
             }
             "spawn-waits" => Arrange::SpawnWaits(self.next("a process")?),
+            "stdin-waits" => Arrange::StdinWaits(self.next("a process")?),
             "signals-fail" => Arrange::SignalsFail(
                 self.next("a process")?,
                 match self.next("an errno")?.as_str() {

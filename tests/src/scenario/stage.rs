@@ -46,6 +46,7 @@ struct Known {
 struct Faults {
     spawns: BTreeMap<String, VecDeque<SpawnError>>,
     waiting: BTreeMap<String, ()>,
+    stdin: BTreeMap<String, ()>,
     signals: BTreeMap<String, SignalError>,
     opens: BTreeMap<LogId, String>,
     pidfile: Option<String>,
@@ -149,6 +150,10 @@ impl Stage {
                 let name = self.canonical(name);
                 self.faults.waiting.insert(name, ());
             }
+            Arrange::StdinWaits(name) => {
+                let name = self.canonical(name);
+                self.faults.stdin.insert(name, ());
+            }
             Arrange::SignalsFail(name, error) => {
                 let name = self.canonical(name);
                 self.faults.signals.insert(name, error.clone());
@@ -210,6 +215,9 @@ impl Stage {
             Tell::Closes(name, stream) => Input::ChildClosed {
                 spawn: self.child(name, 0)?,
                 stream: *stream,
+            },
+            Tell::ClosesStdin(name) => Input::StdinClosed {
+                spawn: self.child(name, 0)?,
             },
             Tell::Spawned(name) => {
                 let spawn = self.child(name, 0)?;
@@ -419,7 +427,10 @@ impl Stage {
                 Some(Input::ConnClosed { conn })
             }
             Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
-            Action::WriteStdin { spawn, .. } => Some(Input::StdinProgress { spawn }),
+            Action::WriteStdin { spawn, .. } => {
+                let waits = self.faults.stdin.contains_key(&self.known.of_spawn(spawn));
+                (!waits).then_some(Input::StdinProgress { spawn })
+            }
             Action::CloseSocket { .. }
             | Action::CloseLog { .. }
             | Action::CleanAutoLogs { .. }
