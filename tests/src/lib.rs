@@ -1,5 +1,6 @@
 //! What the tests of visor share.
 
+pub mod compat;
 pub mod e2e;
 pub mod fuzz_bodies;
 pub mod scenario;

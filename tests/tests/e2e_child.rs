@@ -206,6 +206,6 @@ both_runtimes! {
         daemon.wait_state("a", "EXITED");
         let grandchild = written(&daemon, "pid").trim().parse().expect("a pid");
         visor_tests::e2e::send_signal(grandchild, rustix::process::Signal::KILL);
-        assert_eq!(children(daemon.pid()), []);
+        assert_eq!(children(daemon.pid()), Vec::<u32>::new());
     }
 }

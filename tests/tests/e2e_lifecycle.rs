@@ -235,7 +235,7 @@ both_runtimes! {
         let all = daemon.rpc("supervisor.stopProcessGroup", &["g".into()]);
         assert_eq!(all.items().len(), 2);
         assert_eq!(daemon.rpc("supervisor.stopAllProcesses", &[]).items().len(), 1);
-        assert_eq!(children(daemon.pid()), []);
+        assert_eq!(children(daemon.pid()), Vec::<u32>::new());
     }
 
     fn a_killed_program_comes_back(runtime: Runtime) {
