@@ -159,6 +159,7 @@ fn run(
     let hooks = Hooks {
         read_config: Box::new(|| Err("this supervisor has no configuration file".to_owned())),
         ready: Box::new(|| {}),
+        recorder: None,
     };
     let mut engine = Engine::new(config, boot, hooks, waiting);
     engine.supervisor().keep_transitions();

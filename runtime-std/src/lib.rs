@@ -8,6 +8,7 @@ pub mod embed;
 pub mod engine;
 mod epoll;
 mod hooks;
+pub mod record;
 pub mod sys;
 
 pub use epoll::run;

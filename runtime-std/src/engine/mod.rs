@@ -5,6 +5,7 @@ mod children;
 mod clients;
 
 use crate::Hooks;
+use crate::record::Recorded;
 use crate::sys::Fd;
 use crate::sys::accept::Spares;
 use crate::sys::clock::Clock;
@@ -27,7 +28,7 @@ use visor_core::{
 const READ_BYTES: usize = 64 << 10;
 /// Descriptors held back for refusing clients and for starting children cleanly when there are no
 /// others.
-const SPARES: usize = 4;
+const SPARES: usize = 8;
 
 /// Something a runtime waits for. Names are never used again, so a late report finds nothing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -116,7 +117,7 @@ pub trait Waiting {
 pub struct Engine<W> {
     /// The runtime's way of waiting.
     pub waiting: W,
-    supervisor: Supervisor,
+    supervisor: Recorded,
     performer: Performer,
     clock: Clock,
     now: Now,
@@ -140,13 +141,13 @@ pub struct Engine<W> {
 impl<W: Waiting> Engine<W> {
     /// Starts the core, and does what it wants first. Signal handling must be set up before.
     #[must_use]
-    pub fn new(config: Config, boot: Boot, hooks: Hooks, waiting: W) -> Self {
+    pub fn new(config: Config, boot: Boot, mut hooks: Hooks, waiting: W) -> Self {
         let mut clock = Clock::new();
         let now = clock.now();
         let pid = boot.pid;
         let mut engine = Self {
             waiting,
-            supervisor: Supervisor::new(config, boot, now),
+            supervisor: Recorded::new(config, boot, now, hooks.recorder.take()),
             performer: Performer::new(hooks, pid),
             clock,
             now,
@@ -209,7 +210,7 @@ impl<W: Waiting> Engine<W> {
 
     /// The core, to look at.
     pub fn supervisor(&mut self) -> &mut Supervisor {
-        &mut self.supervisor
+        self.supervisor.get()
     }
 
     /// The time of the batch in hand.
