@@ -133,9 +133,6 @@ fn bind_tcp(address: SocketAddr, backlog: i32) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// The socket is bound to a name nobody knows, gets its owner and mode, listens, and only then
-/// takes its own name: at no moment can anybody connect whom the mode keeps out, and whoever finds
-/// the file finds a server behind it.
 fn open_unix(
     path: &str,
     mode: u32,
@@ -148,11 +145,6 @@ fn open_unix(
             "the path {path} is too long for a socket (at most {PATH_BYTES_MAX} bytes)"
         )));
     }
-    let directory = match path.rsplit_once('/') {
-        Some((directory, _)) => format!("{directory}/"),
-        None => String::new(),
-    };
-    let temporary = format!("{directory}.v{}", std::process::id());
     let fd = socket_with(
         AddressFamily::UNIX,
         SocketType::STREAM,
@@ -160,14 +152,9 @@ fn open_unix(
         None,
     )
     .map_err(os_error)?;
-    bind_private(&fd, &temporary)?;
-    let placed = dress(&temporary, mode, owner)
-        .and_then(|()| listen(&fd, backlog))
-        .map_err(os_error)
-        .and_then(|()| place(&temporary, path, live));
-    if let Err(error) = placed {
-        let _ = unlink(&*temporary);
-        return Err(error);
+    match live {
+        Live::Refuse => bind_aside(&fd, path, mode, owner, backlog)?,
+        Live::Replace => bind_in_place(&fd, path, mode, owner, backlog)?,
     }
     Ok(Listener {
         fd: Rc::new(fd),
@@ -178,11 +165,56 @@ fn open_unix(
     })
 }
 
-fn bind_private(fd: &OwnedFd, temporary: &str) -> Result<(), ListenError> {
-    let too_long = |_| ListenError::Other(format!("the path {temporary} is too long for a socket"));
-    let address = SocketAddrUnix::new(temporary).map_err(too_long)?;
+/// The socket is bound to a name nobody knows, gets its owner and mode, listens, and only then
+/// takes its own name: at no moment can anybody connect whom the mode keeps out, and whoever finds
+/// the file finds a server behind it.
+fn bind_aside(
+    fd: &OwnedFd,
+    path: &str,
+    mode: u32,
+    owner: Option<Owner>,
+    backlog: i32,
+) -> Result<(), ListenError> {
+    let directory = match path.rsplit_once('/') {
+        Some((directory, _)) => format!("{directory}/"),
+        None => String::new(),
+    };
+    let aside = format!("{directory}.v{}", std::process::id());
     // Left by a daemon that had our pid.
-    let _ = unlink(temporary);
+    let _ = unlink(&*aside);
+    bind_private(fd, &aside)?;
+    let placed = dress(&aside, mode, owner)
+        .and_then(|()| listen(fd, backlog))
+        .map_err(os_error)
+        .and_then(|()| place(&aside, path));
+    if placed.is_err() {
+        let _ = unlink(&*aside);
+    }
+    placed
+}
+
+/// The socket has its own name from the beginning, which its programs can ask for. Until it has
+/// its owner and mode nobody may connect, and nobody could.
+fn bind_in_place(
+    fd: &OwnedFd,
+    path: &str,
+    mode: u32,
+    owner: Option<Owner>,
+    backlog: i32,
+) -> Result<(), ListenError> {
+    make_room(path, Live::Replace)?;
+    bind_private(fd, path)?;
+    let dressed = dress(path, mode, owner).and_then(|()| listen(fd, backlog));
+    if dressed.is_err() {
+        let _ = unlink(path);
+    }
+    dressed.map_err(os_error)
+}
+
+/// Binds so that at first nobody may connect.
+fn bind_private(fd: &OwnedFd, path: &str) -> Result<(), ListenError> {
+    let too_long = |_| ListenError::Other(format!("the path {path} is too long for a socket"));
+    let address = SocketAddrUnix::new(path).map_err(too_long)?;
     let umask = rustix::process::umask(Mode::from_raw_mode(0o777));
     let bound = bind(fd, &address);
     rustix::process::umask(umask);
@@ -198,12 +230,12 @@ fn dress(path: &str, mode: u32, owner: Option<Owner>) -> Result<(), Errno> {
 }
 
 /// Gives the socket its name, after removing a stale one.
-fn place(temporary: &str, path: &str, live: Live) -> Result<(), ListenError> {
+fn place(aside: &str, path: &str) -> Result<(), ListenError> {
     // Somebody who creates the file again and again cannot keep us here.
     for _ in 0..10 {
-        match rename_if_free(temporary, path) {
+        match rename_if_free(aside, path) {
             Ok(()) => return Ok(()),
-            Err(Errno::EXIST) => make_room(path, live)?,
+            Err(Errno::EXIST) => make_room(path, Live::Refuse)?,
             Err(error) => return Err(os_error(error)),
         }
     }
