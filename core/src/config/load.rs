@@ -12,7 +12,7 @@ use crate::LogLevel;
 use alloc::{
     borrow::ToOwned,
     boxed::Box,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     format,
     string::String,
     vec::Vec,
@@ -92,7 +92,7 @@ pub struct Load<T> {
     here: String,
     document: Document,
     lookups: Lookups,
-    findings: Vec<Found>,
+    findings: Findings,
     phase: Phase,
     evaluate: fn(Source<'_>, &mut Lookups, Findings) -> Result<T, LoadErrors>,
 }
@@ -112,13 +112,6 @@ enum Phase {
     Evaluate,
     /// There is an error.
     Failed(LoadErrors),
-}
-
-/// What was found while files were read.
-#[derive(Clone, Debug)]
-enum Found {
-    Warning(Diagnostic),
-    Info(String),
 }
 
 impl Loader {
@@ -153,7 +146,7 @@ impl<T> Load<T> {
             here: path::dirname(&main).to_owned(),
             document: Document::new(),
             lookups,
-            findings: Vec::new(),
+            findings: Findings::default(),
             phase: Phase::Flags,
             options,
             evaluate,
@@ -213,7 +206,7 @@ impl<T> Load<T> {
                             here: &self.here,
                         },
                         &mut self.lookups,
-                        found(&self.findings),
+                        self.findings.clone(),
                     );
                     if self.lookups.open_question().is_none() {
                         return match result {
@@ -250,8 +243,13 @@ impl<T> Load<T> {
     fn flags(&mut self) {
         let mut draft = Draft::default();
         let mut errors = Vec::new();
+        let mut given: BTreeSet<&str> = BTreeSet::new();
         for flag in &self.options.flags {
             if let Err(text) = draft.apply(flag, &mut self.lookups) {
+                errors.push(Diagnostic { text, place: None });
+            } else if !given.insert(&flag.key) {
+                let shown = crate::text::py_repr(&flag.shown);
+                let text = format!("conflicting command line option {shown}");
                 errors.push(Diagnostic { text, place: None });
             }
         }
@@ -314,13 +312,9 @@ impl<T> Load<T> {
         if let (true, Some(mode)) = (secret, content.mode)
             && mode & 0o004 != 0
         {
-            self.findings.push(Found::Warning(Diagnostic {
-                text: "the file has a password and can be read by everybody".to_owned(),
-                place: Some(Place {
-                    file: file.to_owned(),
-                    line: 0,
-                }),
-            }));
+            let file = file.to_owned();
+            let text = "the file has a password and can be read by everybody";
+            self.findings.warn(text, Some(Place { file, line: 0 }));
         }
         self.document.merge(file, sections);
         true
@@ -370,10 +364,8 @@ impl<T> Load<T> {
         patterns.pop_front();
         paths.sort_unstable();
         if paths.is_empty() {
-            self.findings.push(Found::Warning(Diagnostic {
-                text: format!("No file matches via include \"{pattern}\""),
-                place: None,
-            }));
+            let text = format!("No file matches via include \"{pattern}\"");
+            self.findings.warn_known(text, None);
         }
         files.extend(paths);
     }
@@ -384,7 +376,7 @@ impl<T> Load<T> {
         };
         files.pop_front();
         let text = format!("Included extra file \"{file}\" during parsing");
-        self.findings.push(Found::Info(text));
+        self.findings.infos.push(text);
         match content {
             Ok(content) => {
                 if self.read_text(file, &content) {
@@ -398,24 +390,11 @@ impl<T> Load<T> {
                     FileError::NotFound => "there is no such file".to_owned(),
                     FileError::Unreadable(why) => why,
                 };
-                self.findings.push(Found::Warning(Diagnostic {
-                    text: format!("Included file \"{file}\" is not used: {why}"),
-                    place: None,
-                }));
+                let text = format!("Included file \"{file}\" is not used: {why}");
+                self.findings.warn(text, None);
             }
         }
     }
-}
-
-fn found(list: &[Found]) -> Findings {
-    let mut findings = Findings::default();
-    for found in list {
-        match found {
-            Found::Warning(warning) => findings.warnings.push(warning.clone()),
-            Found::Info(info) => findings.infos.push(info.clone()),
-        }
-    }
-    findings
 }
 
 /// Python's message for bytes that are no UTF-8.

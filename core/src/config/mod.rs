@@ -9,10 +9,12 @@ mod build;
 mod ctl;
 #[cfg(feature = "ini")]
 mod daemon;
+mod diff;
 mod error;
 mod expand;
 #[cfg(feature = "ini")]
 mod groups;
+mod json;
 #[cfg(feature = "ini")]
 mod lint;
 #[cfg(feature = "ini")]
@@ -31,6 +33,7 @@ mod scan;
 pub mod schema;
 #[cfg(feature = "ini")]
 mod servers;
+mod show;
 #[cfg(feature = "ini")]
 mod store;
 #[cfg(feature = "ini")]
@@ -40,8 +43,10 @@ mod values;
 pub use ctl::{CtlConfig, LoadedCtl};
 #[cfg(feature = "ini")]
 pub use daemon::Flag;
+pub use diff::{Changed, Diff, diff, group_reasons, process_reasons};
 pub use error::{Diagnostic, LoadErrors, Place};
 pub use expand::{ExpandError, Expanded, Scope, Value, expand};
+pub use json::Json;
 #[cfg(feature = "ini")]
 pub use load::{CtlLoader, Load, LoadOptions, Loaded, Loader, Step};
 pub use model::{
@@ -54,3 +59,4 @@ pub use pairs::key_value_pairs;
 #[cfg(feature = "ini")]
 pub use programs::NUMPROCS_MAX;
 pub use scan::{Cut, ScanError, ScannedOption, ScannedSection, scan};
+pub use show::{Secrets, settings_json, settings_text};

@@ -214,7 +214,7 @@ fn numbered(
                 .source
                 .document
                 .place(section, key::STDERR_LOGFILE.name);
-            reader.findings.warn(text, place);
+            reader.findings.warn_known(text, place);
         }
         process.stderr.logfile = LogTarget::None;
     }
@@ -322,7 +322,7 @@ fn output(
     if first {
         let place = reader.source.document.place(section, keys.logfile.name);
         for warning in warnings {
-            reader.findings.warn(warning, place.clone());
+            reader.findings.warn_known(warning, place.clone());
         }
     }
 }

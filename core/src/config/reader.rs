@@ -27,10 +27,12 @@ pub(super) struct Source<'a> {
 }
 
 /// Everything found so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
+    /// What the activity log shows of the warnings.
+    pub(super) warning_lines: Vec<String>,
     pub(super) infos: Vec<String>,
 }
 
@@ -40,30 +42,34 @@ impl Findings {
         self.errors.push(Diagnostic { text, place });
     }
 
+    /// A warning of our own; its line in the activity log names the place.
     pub(super) fn warn(&mut self, text: impl Into<String>, place: Option<Place>) {
         let text = text.into();
+        let warning = Diagnostic { text, place };
+        self.warning_lines.push(warning.to_string());
+        self.warnings.push(warning);
+    }
+
+    /// A warning that the reference gives too; its line in the activity log is the reference's.
+    pub(super) fn warn_known(&mut self, text: String, place: Option<Place>) {
+        self.warning_lines.push(text.clone());
         self.warnings.push(Diagnostic { text, place });
     }
 
     /// What goes to the activity log: warnings, then what is worth knowing, as the reference
     /// orders them.
     pub(super) fn messages(&self) -> Vec<(LogLevel, String)> {
-        let warnings = self.warnings.iter();
-        let warnings = warnings.map(|warning| (LogLevel::Warn, warning.to_string()));
-        let infos = self.infos.iter();
-        warnings
-            .chain(infos.map(|info| (LogLevel::Info, info.clone())))
-            .collect()
+        let line = |level: LogLevel| move |text: &String| (level, text.clone());
+        let warnings = self.warning_lines.iter().map(line(LogLevel::Warn));
+        let infos = self.infos.iter().map(line(LogLevel::Info));
+        warnings.chain(infos).collect()
     }
 
-    pub(super) fn into_errors(self) -> Result<Self, LoadErrors> {
-        match LoadErrors::from_list(self.errors) {
+    /// These findings, unless there are errors among them.
+    pub(super) fn into_errors(mut self) -> Result<Self, LoadErrors> {
+        match LoadErrors::from_list(core::mem::take(&mut self.errors)) {
             Some(errors) => Err(errors),
-            None => Ok(Self {
-                errors: Vec::new(),
-                warnings: self.warnings,
-                infos: self.infos,
-            }),
+            None => Ok(self),
         }
     }
 }

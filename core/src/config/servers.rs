@@ -67,7 +67,7 @@ fn credentials(reader: &mut Reader<'_, '_>, section: &str) -> Option<Credentials
     let given = |key: &str| reader.source.document.value(section, key).is_some();
     if given(key::USERNAME.name) != given(key::PASSWORD.name) {
         let text = format!(
-            "Section [{section}] contains incomplete authentication: If either username or password is specified, both must be specified"
+            "Section [{section}] contains incomplete authentication: If either username or password is specified, both the username and password must be specified"
         );
         reader.fail(section, "", &text);
     }
