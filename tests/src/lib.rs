@@ -1,6 +1,7 @@
 //! What the tests of visor share.
 
 pub mod compat;
+pub mod config;
 pub mod e2e;
 pub mod fuzz_bodies;
 pub mod scenario;

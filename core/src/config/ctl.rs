@@ -2,7 +2,7 @@
 
 use super::expand::Value;
 use super::reader::{Findings, Names, Reader, Source};
-use super::schema::{ctl as key, other};
+use super::schema::{NO_PYTHON, ctl as key, other};
 use super::{Diagnostic, LoadErrors, need::Lookups};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
@@ -112,7 +112,7 @@ fn plugins(reader: &mut Reader<'_, '_>) {
             let text = format!("section [{section}] does not specify a {}", key.name);
             reader.fail(section, "", &text);
         } else if let Some(factory) = reader.text(section, key, Names::default()) {
-            let text = format!("{factory} cannot be resolved within [{section}]");
+            let text = format!("{factory} cannot be resolved within [{section}]: {NO_PYTHON}");
             reader.fail(section, key.name, &text);
         }
     }

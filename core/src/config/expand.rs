@@ -487,5 +487,4 @@ fn ascii_repr(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "expand_tests.rs"]
 mod tests;

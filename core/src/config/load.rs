@@ -94,6 +94,7 @@ pub struct Load<T> {
     lookups: Lookups,
     findings: Findings,
     phase: Phase,
+    follows_includes: bool,
     evaluate: fn(Source<'_>, &mut Lookups, Findings) -> Result<T, LoadErrors>,
 }
 
@@ -123,11 +124,14 @@ impl Loader {
 }
 
 impl CtlLoader {
-    /// A loader that has not asked for anything yet; it does not look at the flags.
+    /// A loader that has not asked for anything yet. It does not look at the flags, and reads the
+    /// main file alone, as the reference's supervisorctl does.
     #[must_use]
     pub fn new(mut options: LoadOptions) -> Self {
         options.flags.clear();
-        Self::start(options, ctl::evaluate)
+        let mut loader = Self::start(options, ctl::evaluate);
+        loader.follows_includes = false;
+        loader
     }
 }
 
@@ -148,9 +152,15 @@ impl<T> Load<T> {
             lookups,
             findings: Findings::default(),
             phase: Phase::Flags,
+            follows_includes: true,
             options,
             evaluate,
         }
+    }
+
+    /// What the loader was started with.
+    pub fn options(&self) -> &LoadOptions {
+        &self.options
     }
 
     /// Gives the answer to the last [`Step::Need`]. An answer of the wrong kind counts as no.
@@ -282,7 +292,7 @@ impl<T> Load<T> {
         if !self.read_text(&path, &content) {
             return;
         }
-        if self.document.has_section("include") {
+        if self.follows_includes && self.document.has_section("include") {
             self.includes();
         } else {
             self.phase = Phase::Evaluate;

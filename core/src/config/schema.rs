@@ -243,6 +243,9 @@ pub(super) mod other {
 /// The factory that makes the built-in RPC interface.
 pub const MAIN_RPC_FACTORY: &str = "supervisor.rpcinterface:make_main_rpcinterface";
 
+/// Why a plug-in cannot be used; ends the message that names it.
+pub(super) const NO_PYTHON: &str = "it is Python code, which cannot be loaded";
+
 /// All sections.
 pub static SECTIONS: [Section; 12] = [
     Section {

@@ -2,7 +2,7 @@
 
 use super::expand::Value;
 use super::reader::{Names, Reader, name_part};
-use super::schema::{MAIN_RPC_FACTORY, other, server as key};
+use super::schema::{MAIN_RPC_FACTORY, NO_PYTHON, other, server as key};
 use super::{Credentials, ServerAddress, ServerConfig, values};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
@@ -67,7 +67,7 @@ fn credentials(reader: &mut Reader<'_, '_>, section: &str) -> Option<Credentials
     let given = |key: &str| reader.source.document.value(section, key).is_some();
     if given(key::USERNAME.name) != given(key::PASSWORD.name) {
         let text = format!(
-            "Section [{section}] contains incomplete authentication: If either username or password is specified, both the username and password must be specified"
+            "Section [{section}] contains incomplete authentication: If a username or a password is specified, both the username and password must be specified"
         );
         reader.fail(section, "", &text);
     }
@@ -97,7 +97,7 @@ pub(super) fn rpc_interfaces(reader: &mut Reader<'_, '_>) -> Vec<String> {
             continue;
         };
         if factory != MAIN_RPC_FACTORY {
-            let text = format!("{factory} cannot be resolved within [{section}]");
+            let text = format!("{factory} cannot be resolved within [{section}]: {NO_PYTHON}");
             reader.fail(section, other::RPC_FACTORY.name, &text);
             continue;
         }

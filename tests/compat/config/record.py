@@ -28,7 +28,8 @@ import reference
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.dirname(sys.executable)
-ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/bin:/bin"}
+# With a locale of its own, Python adds no variable.
+ENVIRONMENT = {"HOME": "/root", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 
 def cases():
@@ -88,7 +89,7 @@ def record(case, directory):
         with open(path, "wb") as out:
             text = text.replace("<dir>", directory)
             out.write(text.encode("latin-1" if case.get("latin1") else "utf-8"))
-    env = dict(ENVIRONMENT, **case["env"])
+    env = dict(ENVIRONMENT, **{key: value.replace("<dir>", directory) for key, value in case["env"].items()})
     fill = [word.replace("<dir>", directory) for word in ["-c", case["path"]] + case["args"]]
     if case["program"] == "supervisorctl":
         # An action keeps it from opening its shell; reading options does nothing else.

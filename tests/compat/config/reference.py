@@ -11,6 +11,7 @@ import os
 import pwd
 import socket
 import sys
+import tempfile
 import traceback
 
 from supervisor import datatypes, events, options
@@ -202,6 +203,7 @@ def ask(program, args, directory, environment):
             os.chdir(directory)
             os.environ.clear()
             os.environ.update(environment)
+            tempfile.tempdir = None
             answer = json.dumps(look(program, args), sort_keys=True)
             with os.fdopen(into, "w") as pipe:
                 pipe.write(answer)
