@@ -177,7 +177,8 @@ class Run:
         return text
 
     def variables(self):
-        return [("<dir>", self.dir), ("<helpers>", HELPERS), ("<python>", self.python)] + [
+        return [
+            ("<dir>", self.dir), ("<helpers>", HELPERS), ("<python>", self.python), ("<supervisord>", self.binary)] + [
             (k, str(v)) for k, v in self.ports.items()
         ]
 

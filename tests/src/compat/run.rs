@@ -46,7 +46,7 @@ pub(super) struct Run<'a> {
 
 /// Plays a scenario and returns its recording.
 pub(super) fn play(scenario: &Scenario, runtime: Runtime) -> Result<String, String> {
-    let mut run = Run::new(scenario)?;
+    let mut run = Run::new(scenario, runtime)?;
     run.recording(runtime).map_err(|error| {
         let stderr = read(&run.at("daemon.stderr"));
         format!("{error}\n--- log\n{}--- stderr\n{stderr}", run.log())
@@ -54,7 +54,7 @@ pub(super) fn play(scenario: &Scenario, runtime: Runtime) -> Result<String, Stri
 }
 
 impl<'a> Run<'a> {
-    fn new(scenario: &'a Scenario) -> Result<Self, String> {
+    fn new(scenario: &'a Scenario, runtime: Runtime) -> Result<Self, String> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = format!("visor-compat-{}-{count}", std::process::id());
@@ -67,6 +67,10 @@ impl<'a> Run<'a> {
             ("<dir>", directory.display().to_string()),
             ("<helpers>", home().join("helpers").display().to_string()),
             ("<python>", python.display().to_string()),
+            (
+                "<supervisord>",
+                runtime.supervisord().0.display().to_string(),
+            ),
             ("<port>", free_port().to_string()),
             ("<port2>", free_port().to_string()),
         ];
