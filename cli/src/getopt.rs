@@ -60,6 +60,20 @@ impl std::error::Error for GetoptError {}
 /// # Ok::<(), visor::getopt::GetoptError>(())
 /// ```
 pub fn getopt(args: &[String], short: &str, long: &[&str]) -> Result<Parsed, GetoptError> {
+    getopt_with(args, short, long, &[])
+}
+
+/// As [`getopt`], with more long names that must be written in full: options of our own, which must
+/// not make a prefix ambiguous that Supervisor's users may write.
+///
+/// # Errors
+/// The first thing on the line that fits no option.
+pub fn getopt_with(
+    args: &[String],
+    short: &str,
+    long: &[&str],
+    exact: &[&str],
+) -> Result<Parsed, GetoptError> {
     let mut parsed = Parsed::default();
     let mut rest = args.iter();
     while let Some(arg) = rest.as_slice().first() {
@@ -69,7 +83,9 @@ pub fn getopt(args: &[String], short: &str, long: &[&str]) -> Result<Parsed, Get
         }
         if let Some(option) = arg.strip_prefix("--") {
             rest.next();
-            parsed.options.push(long_option(option, &mut rest, long)?);
+            parsed
+                .options
+                .push(long_option(option, &mut rest, long, exact)?);
         } else if let Some(cluster) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             rest.next();
             short_options(cluster, &mut rest, short, &mut parsed.options)?;
@@ -87,12 +103,13 @@ fn long_option(
     option: &str,
     rest: &mut Rest<'_>,
     long: &[&str],
+    exact: &[&str],
 ) -> Result<(String, String), GetoptError> {
     let (given, value) = match option.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (option, None),
     };
-    let (name, takes_value) = find_long(given, long)?;
+    let (name, takes_value) = find_long(given, long, exact)?;
     let name = format!("--{name}");
     let value = match (takes_value, value) {
         (true, Some(value)) => value,
@@ -107,11 +124,18 @@ fn long_option(
 }
 
 /// The long option meant by a name or a unique prefix, and whether it takes a value.
-fn find_long<'a>(given: &str, long: &[&'a str]) -> Result<(&'a str, bool), GetoptError> {
+fn find_long<'a>(
+    given: &str,
+    long: &[&'a str],
+    exact: &[&'a str],
+) -> Result<(&'a str, bool), GetoptError> {
     let split = |name: &'a str| match name.strip_suffix('=') {
         Some(name) => (name, true),
         None => (name, false),
     };
+    if let Some(name) = exact.iter().find(|name| split(name).0 == given) {
+        return Ok(split(name));
+    }
     let mut candidates = long.iter().filter(|name| name.starts_with(given));
     if let Some(exact) = candidates.clone().find(|name| split(name).0 == given) {
         return Ok(split(exact));
@@ -268,5 +292,19 @@ mod tests {
         for (line, expected) in RECORDED {
             assert_eq!(&shown(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn our_own_options_make_no_prefix_ambiguous() {
+        let args = ["--ch=d", "--check", "--pr", "x"].map(str::to_owned);
+        let long = ["childlogdir=", "profile_options="];
+        let parsed = super::getopt_with(&args, "", &long, &["check", "print-config"]);
+        let names: Vec<String> = parsed.unwrap().options.into_iter().map(|o| o.0).collect();
+        assert_eq!(names, ["--childlogdir", "--check", "--profile_options"]);
+        let parsed = super::getopt_with(&["--chec".to_owned()], "", &long, &["check"]);
+        assert_eq!(
+            parsed.unwrap_err().to_string(),
+            "option --chec not recognized"
+        );
     }
 }

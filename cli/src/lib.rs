@@ -1,6 +1,8 @@
 //! The command line of visor: what `supervisord` and `supervisorctl` share, and their parts that
 //! are worth testing without starting a process.
 
-pub mod ctl;
+pub mod check;
+pub mod daemon;
 pub mod getopt;
+pub mod pidproxy;
 pub mod search;

@@ -1,5 +1,0 @@
-//! The client.
-
-fn main() {
-    std::process::exit(visor::ctl::main());
-}
