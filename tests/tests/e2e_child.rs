@@ -113,9 +113,10 @@ both_runtimes! {
             .sections("[program:a]\ncommand=sleep 1000")
             .start();
         let pid = daemon.wait_running("a");
-        let zero = "0000000000000000";
         for field in ["SigBlk", "SigIgn", "SigCgt"] {
-            assert_eq!(status_field(pid, field), zero, "{field}");
+            let set = u64::from_str_radix(&status_field(pid, field), 16).expect("a set");
+            // 32 and 33 are the C library's own, and its posix_spawn leaves them ignored.
+            assert_eq!(set & !(0b11 << 31), 0, "{field}");
         }
     }
 

@@ -8,6 +8,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
     sockopt,
 };
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -268,9 +269,14 @@ fn make_room(path: &str, live: Live) -> Result<(), ListenError> {
         return Err(ListenError::InUse);
     }
     match unlink(path) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(os_error(error)),
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(os_error(error)),
     }
+    if live == Live::Refuse {
+        // As the reference says it, and where. With standard error closed there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "Unlinking stale socket {path}");
+    }
+    Ok(())
 }
 
 /// Whether somebody accepts connections there.
