@@ -56,8 +56,8 @@ impl Programs {
     /// Something is not built.
     pub fn find() -> io::Result<Self> {
         let here = std::env::current_exe()?;
-        let bin = here.parent().unwrap_or(Path::new("."));
-        let target = bin.parent().unwrap_or(Path::new("."));
+        let bin = here.parent().unwrap_or(&here);
+        let target = bin.parent().unwrap_or(bin);
         let reference = std::env::var_os("VISOR_REFERENCE_BIN")
             .map_or_else(|| target.join("reference/bin"), PathBuf::from);
         let need = |name: &str| {

@@ -23,6 +23,7 @@ pub struct Masker {
 impl Masker {
     /// The input without secrets.
     pub fn mask<'a>(&mut self, input: &'a Input<'_>) -> Cow<'a, Input<'a>> {
+        #[allow(clippy::wildcard_enum_match_arm)] // All others are shown as they are.
         match input {
             Input::ConnData { conn, data } => {
                 let text = self.conns.entry(*conn).or_default();

@@ -176,10 +176,12 @@ impl Performer {
         if let Some(directory) = &spec.directory {
             command.current_dir(directory);
         }
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => SpawnError::NotFound(program.clone()),
-            io::ErrorKind::PermissionDenied => SpawnError::NotExecutable(program.clone()),
-            kind => SpawnError::Fork(kind.to_string()),
+        let mut child = command.spawn().map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                SpawnError::NotFound(program.clone())
+            } else {
+                SpawnError::Fork(error.kind().to_string())
+            }
         })?;
         let (pid, stdin) = (child.id(), child.stdin.take());
         let readers = [

@@ -9,7 +9,7 @@ use visor_example_runtimes::threads;
 /// Runs `command` under supervision until `done` says so of its log, then shuts down.
 fn supervise(command: &str, done: impl Fn(&str) -> bool + Send + 'static) -> (i32, String) {
     let directory = std::env::temp_dir().join(format!("visor-threads-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::create_dir_all(&directory).expect("a directory for the log");
     let log = directory.join(format!("{}.log", command.len()));
     let _ = std::fs::remove_file(&log);
     let mut process = ProcessConfig::new("program", command);
@@ -44,7 +44,7 @@ fn supervise(command: &str, done: impl Fn(&str) -> bool + Send + 'static) -> (i3
         });
     });
     assert!(was_seen.try_recv().is_ok(), "the log never said it");
-    let text = std::fs::read_to_string(&log).unwrap();
+    let text = std::fs::read_to_string(&log).expect("a log");
     let _ = std::fs::remove_dir_all(&directory);
     (status, text)
 }
