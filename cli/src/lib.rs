@@ -5,4 +5,5 @@ pub mod check;
 pub mod daemon;
 pub mod getopt;
 pub mod pidproxy;
+pub mod replay;
 pub mod search;

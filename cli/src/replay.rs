@@ -37,6 +37,8 @@ pub fn run(words: &[String], out: &mut impl Write, err: &mut impl Write) -> i32 
     };
     match replay(BufReader::new(file), &options, out) {
         Ok(status) => status,
+        // Whoever reads a trace may have seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => fail(err, &format!("{}: {error}", options.file)),
     }
 }
@@ -108,7 +110,11 @@ fn replay(file: impl BufRead, options: &Options, out: &mut impl Write) -> io::Re
                 }
             }
             Err(divergence) => {
-                writeln!(out, "input {} is where it differs: {divergence}", inputs + 1)?;
+                writeln!(
+                    out,
+                    "input {} is where it differs: {divergence}",
+                    inputs + 1
+                )?;
                 return Ok(1);
             }
         }

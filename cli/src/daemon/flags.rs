@@ -307,6 +307,7 @@ Beyond Supervisor:
       --runtime smol|std      what waits for events (default {runtime})
       --record FILE           write down everything the daemon is told, to be replayed
       --record-masked FILE    the same without passwords, environments and input of programs
+  replay FILE                 decide again what a recorded daemon decided, and compare
 ";
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod flags;
 mod notify;
 mod rights;
 
-use crate::{check, search};
+use crate::{check, replay, search};
 use background::{Side, Word};
 pub use flags::{Format, Options, Record, Refusal, Request, RuntimeName, Task, parse};
 use std::cell::{Cell, RefCell};
@@ -39,6 +39,11 @@ pub fn main() -> i32 {
     let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let program = words.next().unwrap_or_else(|| "supervisord".to_owned());
     let args: Vec<String> = words.collect();
+    if let Some((first, rest)) = args.split_first()
+        && first == replay::WORD
+    {
+        return replay::run(rest, &mut io::stdout().lock(), &mut io::stderr());
+    }
     match obey(&program, &args) {
         Ok(status) => status,
         Err(text) => {
