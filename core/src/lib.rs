@@ -10,6 +10,7 @@ extern crate std;
 
 mod action;
 mod activity;
+mod clients;
 pub mod config;
 pub mod ctl;
 mod cx;
@@ -28,11 +29,13 @@ pub mod pool;
 mod process;
 #[cfg(feature = "serde")]
 pub mod record;
+pub mod rpc;
 mod signal;
 mod sockets;
 mod supervisor;
 pub mod text;
 mod time;
+mod web;
 pub mod xmlrpc;
 
 pub use action::{Action, Output, ReadRange, SpawnSpec, StdinSpec};

@@ -184,11 +184,6 @@ impl LogFile {
         &self.path
     }
 
-    /// How long the file is, as far as was written and said.
-    pub(crate) const fn size_bytes(&self) -> u64 {
-        self.size_bytes
-    }
-
     fn send_open(&self, out: &mut VecDeque<Action>, create_new: bool) {
         out.push_back(Action::OpenLog {
             log: self.id,

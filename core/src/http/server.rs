@@ -180,6 +180,18 @@ impl Connection {
         core::mem::take(&mut self.output)
     }
 
+    /// Answers a request that never came to its end, and serves no more.
+    pub fn refuse_slow(&mut self, date: &str, response: &Response) {
+        if self.is_receiving() {
+            self.last = Last {
+                minor: 1,
+                ..Last::default()
+            };
+            self.stage = Stage::Answering;
+            self.respond(date, response);
+        }
+    }
+
     /// Reads and answers no more; what is queued is still sent.
     pub fn end(&mut self) {
         self.stage = Stage::Over;

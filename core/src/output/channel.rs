@@ -99,10 +99,6 @@ impl Channel {
         }
     }
 
-    pub(crate) const fn file(&self) -> Option<&LogFile> {
-        self.file.as_ref()
-    }
-
     pub(crate) const fn file_mut(&mut self) -> Option<&mut LogFile> {
         self.file.as_mut()
     }

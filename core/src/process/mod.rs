@@ -8,6 +8,7 @@ mod effects;
 mod state;
 mod view;
 
+pub(crate) use effects::spawn_error_text;
 pub use state::ProcessState;
 pub(crate) use state::{Child, State};
 pub use view::{ProcessInfo, describe};

@@ -174,6 +174,7 @@ impl Supervisor {
         self.sockets.remove(id, &mut self.out);
         self.remove_pool(id);
         for process in group.processes {
+            self.clients.process_removed(process);
             self.deadlines.set(Due::Process(process), None);
             self.deadlines.set(Due::StopReport(process), None);
             if let Some(mut process) = self.processes.remove(&process) {

@@ -8,6 +8,7 @@ mod logs;
 pub use groups::{AddError, RemoveError};
 
 use crate::activity::Activity;
+use crate::clients::Clients;
 use crate::config::{Config, GroupConfig, ServerConfig};
 use crate::cx::{Cx, Mood};
 use crate::deadlines::Deadlines;
@@ -15,7 +16,9 @@ use crate::group::{Group, Names};
 use crate::notice::{Notice, StateChange};
 use crate::process::{Event, Process};
 use crate::sockets::Sockets;
-use crate::{Action, Command, GroupId, Input, LogLevel, Now, Output, Pid, ProcessId, ReadConfig};
+use crate::{
+    Action, Command, ConnId, GroupId, Input, LogLevel, Now, Output, Pid, ProcessId, ReadConfig,
+};
 use crate::{ProcessInfo, ProcessState, Timestamp};
 use crate::{ServerId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -53,6 +56,8 @@ pub(crate) enum Due {
     Tick,
     /// The report that a client waits for a process to stop.
     StopReport(ProcessId),
+    /// A client that may be too slow.
+    Conn(ConnId),
 }
 
 /// A supervisor.
@@ -126,6 +131,7 @@ pub struct Supervisor {
     pub(crate) spawns: BTreeMap<SpawnId, ProcessId>,
     sockets: Sockets,
     pub(crate) pools: Pools,
+    pub(crate) clients: Clients,
     /// The HTTP servers that are open or being opened.
     pub(crate) servers: BTreeMap<ServerId, ServerConfig>,
     /// What `ReadConfig` actions are waiting for, in order.
@@ -172,6 +178,7 @@ impl Supervisor {
             spawns: BTreeMap::new(),
             sockets: Sockets::default(),
             pools: Pools::new(now),
+            clients: Clients::default(),
             servers: BTreeMap::new(),
             readings: VecDeque::new(),
             pidfile: None,
@@ -212,7 +219,10 @@ impl Supervisor {
     /// The next thing to do, or how long there is nothing to do.
     pub fn poll_output(&mut self) -> Output {
         match self.out.pop_front() {
-            Some(action) => Output::Action(action),
+            Some(action) => {
+                self.saw_action(&action);
+                Output::Action(action)
+            }
             None => Output::Wait(self.deadlines.next()),
         }
     }
@@ -262,7 +272,10 @@ impl Supervisor {
     fn dispatch(&mut self, now: Now, input: Input<'_>) {
         match input {
             Input::Wake => {}
-            Input::Spawned { spawn, pid } => self.send_to(now, spawn, Event::Spawned(pid)),
+            Input::Spawned { spawn, pid } => {
+                self.send_to(now, spawn, Event::Spawned(pid));
+                self.on_spawn_answered(now, spawn);
+            }
             Input::SpawnFailed { spawn, error } => {
                 self.send_to(now, spawn, Event::SpawnFailed(error));
             }
@@ -290,26 +303,36 @@ impl Supervisor {
                 log,
                 size_bytes,
                 regular,
-            } => self.on_log_opened(log, size_bytes, regular),
+            } => {
+                self.on_log_opened(log, size_bytes, regular);
+                self.on_log_answer(now, log, None);
+                self.on_followed_log_opened(now, log, size_bytes);
+            }
             Input::LogFailed {
                 log,
                 error,
                 lost_bytes,
                 open,
-            } => self.on_log_failed(now, log, &error, lost_bytes, open),
+            } => {
+                self.on_log_failed(now, log, &error, lost_bytes, open);
+                self.on_log_answer(now, log, Some(&error));
+                self.on_followed_log_failed(now, log);
+            }
             Input::Listening { server } => self.on_listening(now, server),
             Input::ListenFailed { server, error } => self.on_listen_failed(now, server, &error),
             Input::Command(command) => self.on_command(now, command),
             Input::Signal(signal) => self.on_signal(now, signal),
             Input::ConfigRead { result } => self.on_config_read(now, result),
             Input::PidfileWritten { result } => self.on_pidfile_written(now, result),
-            Input::ChildClosed { .. }
-            | Input::CommandChecked { .. }
-            | Input::LogRead { .. }
-            | Input::ConnOpened { .. }
-            | Input::ConnData { .. }
-            | Input::ConnDrained { .. }
-            | Input::ConnClosed { .. } => {}
+            Input::CommandChecked { process, result } => {
+                self.on_command_checked(now, process, result);
+            }
+            Input::LogRead { read, result } => self.on_log_read(now, read, result),
+            Input::ConnOpened { conn, server, .. } => self.on_conn_opened(now, conn, server),
+            Input::ConnData { conn, data } => self.on_conn_data(now, conn, &data),
+            Input::ConnDrained { conn } => self.on_conn_drained(now, conn),
+            Input::ConnClosed { conn } => self.on_conn_closed(conn),
+            Input::ChildClosed { .. } => {}
         }
     }
 
@@ -342,6 +365,7 @@ impl Supervisor {
             Due::Pool(group) => self.deliver(now, group),
             Due::Tick => self.arm_ticks(),
             Due::StopReport(id) => self.report_stop_wait(now, id),
+            Due::Conn(conn) => self.on_conn_due(now, conn),
         }
     }
 
@@ -350,6 +374,10 @@ impl Supervisor {
         loop {
             while let Some(notice) = self.notices.pop_front() {
                 self.on_notice(now, &notice);
+                self.tell_clients(now, &notice);
+            }
+            if self.settle_clients(now) {
+                continue;
             }
             if !self.continue_stopping(now) {
                 return;

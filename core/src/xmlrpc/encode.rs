@@ -31,6 +31,19 @@ pub fn fault_into(out: &mut Vec<u8>, code: i64, fault: &str) {
     append(out, |text| write_fault(text, code, fault));
 }
 
+/// Appends a value to a buffer, as it stands in an array.
+pub(crate) fn append_value(out: &mut Vec<u8>, value: &Value) {
+    append(out, |text| write_value(text, value));
+}
+
+/// A fault as it stands among the results of a multicall.
+pub(crate) fn fault_value(code: i64, text: &str) -> Value {
+    Value::Struct(alloc::vec![
+        ("faultCode".into(), Value::Int(code)),
+        ("faultString".into(), Value::from(text)),
+    ])
+}
+
 /// Lends an empty or valid buffer as a `String`, so that nothing is copied on the way.
 fn append(out: &mut Vec<u8>, write: impl FnOnce(&mut String)) {
     if out.is_empty() {

@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 
 pub use decode::{DecodeError, Decoder, Limits, decode};
+pub(crate) use encode::{append_value, fault_value};
 pub use encode::{encode, encode_into, fault_into, response_into};
 
 use alloc::{borrow::Cow, string::String, vec::Vec};

@@ -1,0 +1,24 @@
+//! The methods clients call: names and types, checks, faults, and answers that come later.
+//!
+//! A call is read into a [`Call`] and begun by the supervisor. What cannot be answered at once
+//! becomes a [`Task`]: data that says what is still awaited. Notices and reports resolve it; nobody
+//! polls.
+
+mod begin;
+mod call;
+mod fault;
+mod log;
+mod methods;
+mod processes;
+mod system;
+mod task;
+mod view;
+
+pub(crate) use begin::COMPATIBLE_VERSION;
+pub(crate) use call::{Action, Call, Whom, parse};
+pub(crate) use fault::Fault;
+pub use fault::FaultKind;
+pub(crate) use log::log_file;
+pub(crate) use processes::label;
+pub(crate) use task::{Begun, Outcome, Processes, Task};
+pub use view::process_info;
