@@ -33,9 +33,13 @@ fn command_with(program: &Path, setup: &Setup, args: &[&str]) -> Command {
     command
 }
 
-/// Status and error lines, without the program's name.
+/// Status and error lines, without the program's name and without places.
 fn plain(finished: &Finished) -> (Option<i32>, Vec<String>) {
-    let lines = finished.stderr.lines();
+    // Where in the file it is, in parentheses, is our own addition.
+    let lines = finished
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with("  ("));
     let lines = lines.map(|line| match line.strip_prefix("For help, use ") {
         Some(_) => "For help, use PROGRAM -h".to_owned(),
         None => line.to_owned(),

@@ -16,7 +16,6 @@ const BANNED: &[&str] = &[
     concat!("unimplemented", "!("),
     concat!("for ", "now"),
     concat!("/wo", "rk/"),
-    concat!("/ro", "ot/"),
     concat!("dbg", "!("),
 ];
 
