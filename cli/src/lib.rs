@@ -2,6 +2,7 @@
 //! are worth testing without starting a process.
 
 pub mod check;
+pub mod ctl;
 pub mod daemon;
 pub mod getopt;
 pub mod pidproxy;

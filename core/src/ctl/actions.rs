@@ -414,14 +414,19 @@ pub fn help_of(name: &str) -> Option<&'static ActionHelp> {
 }
 
 impl ActionHelp {
-    /// The help as `help ACTION` prints it.
+    /// The help as `help ACTION` prints it; with `colour`, forms are bold.
     ///
     /// ```
     /// let help = visor_core::ctl::help_of("exit").unwrap();
     /// assert_eq!(help.lines()[0], "exit    leave the shell; quit and ^D do the same");
     /// ```
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    pub fn lines(&self, colour: bool) -> Vec<String> {
+        let (on, off) = if colour {
+            ("\x1b[1m", "\x1b[0m")
+        } else {
+            ("", "")
+        };
         let width = self
             .forms
             .iter()
@@ -431,7 +436,7 @@ impl ActionHelp {
         let mut lines: Vec<String> = self
             .forms
             .iter()
-            .map(|(form, meaning)| format!("{form:width$}    {meaning}"))
+            .map(|(form, meaning)| format!("{on}{form:width$}{off}    {meaning}"))
             .collect();
         if !self.notes.is_empty() {
             lines.push(self.notes.into());

@@ -164,31 +164,16 @@ pub(super) fn processes(value: &Value) -> Vec<Process> {
         .collect()
 }
 
-/// The table of `status`: the first column grows with the longest name. Colours do not change what
-/// stands where.
-pub(super) fn status_table(processes: &[&Process], colour: bool) -> Vec<String> {
+/// The table of `status`: the first column grows with the longest name.
+pub(super) fn status_table(processes: &[&Process]) -> Vec<String> {
     let names: Vec<String> = processes.iter().map(|p| p.full_name()).collect();
     let longest = names.iter().map(|name| name.chars().count()).max();
     let width = longest.unwrap_or_default().max(30) + 3;
     names
         .iter()
         .zip(processes)
-        .map(|(name, p)| {
-            let (on, off) = if colour { colour_of(p.state) } else { ("", "") };
-            format!("{name:width$}{on}{:10}{off}{}", p.statename, p.description)
-        })
+        .map(|(name, p)| format!("{name:width$}{:10}{}", p.statename, p.description))
         .collect()
-}
-
-/// Escape sequences around the name of a state: green for what runs, yellow for what is on its way,
-/// red for what has failed.
-const fn colour_of(state: i64) -> (&'static str, &'static str) {
-    match state {
-        RUNNING => ("\x1b[32m", "\x1b[0m"),
-        10 | 30 | 40 => ("\x1b[33m", "\x1b[0m"),
-        200 | 1000 => ("\x1b[31m", "\x1b[0m"),
-        _ => ("", ""),
-    }
 }
 
 /// One line of `avail`, from a struct of `getAllConfigInfo`.
@@ -297,31 +282,18 @@ mod tests {
             "Not started",
         );
         assert_eq!(
-            status_table(&[&cat, &starting], false),
+            status_table(&[&cat, &starting]),
             [
                 "cat                              RUNNING   pid 7, uptime 0:00:03",
                 "cat                              STARTING  ",
             ]
         );
         assert_eq!(
-            status_table(&[&long, &cat], false),
+            status_table(&[&long, &cat]),
             [
                 "g:a-program-with-a-very-long-name-in   STOPPED   Not started",
                 "cat                                    RUNNING   pid 7, uptime 0:00:03",
             ]
-        );
-    }
-
-    #[test]
-    fn colours_move_nothing() {
-        let mut cat = process("cat", "cat", "RUNNING", "pid 7");
-        cat.state = RUNNING;
-        let plain = status_table(&[&cat], false).remove(0);
-        let coloured = status_table(&[&cat], true).remove(0);
-        assert_ne!(coloured, plain);
-        assert_eq!(
-            coloured.replace("\x1b[32m", "").replace("\x1b[0m", ""),
-            plain
         );
     }
 

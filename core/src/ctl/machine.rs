@@ -248,11 +248,9 @@ impl Ctl {
                 Step::Misuse(message, help, status) => {
                     self.exit = status;
                     self.complain(message);
-                    for line in help
-                        .and_then(Action::help)
-                        .map(|h| h.lines())
-                        .unwrap_or_default()
-                    {
+                    let colour = self.options.colour;
+                    let help = help.and_then(Action::help);
+                    for line in help.map(|h| h.lines(colour)).unwrap_or_default() {
                         self.complain(line);
                     }
                 }
@@ -420,7 +418,12 @@ impl Ctl {
 
     pub(super) fn fail_at(&mut self, failure: &Failure, checking: bool) {
         if self.action != Action::Complete {
-            self.complain(failure.line(&self.options.server, self.action));
+            let line = failure.line(&self.options.server, self.action);
+            let line = match line.strip_prefix("error:") {
+                Some(sentence) if self.options.colour => format!("\x1b[31merror:\x1b[0m{sentence}"),
+                Some(_) | None => line,
+            };
+            self.complain(line);
         }
         self.exit = failure.exit(self.action, checking);
         self.finish();

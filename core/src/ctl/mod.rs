@@ -44,6 +44,7 @@ mod steps;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod update;
 mod url;
 
 pub use actions::{ACTIONS, Action, ActionHelp, Arguments, help_of};
@@ -69,7 +70,8 @@ pub struct CtlOptions {
     pub shell: bool,
     /// Print JSON.
     pub json: bool,
-    /// Colour the states of `status`; only for terminals.
+    /// Colour what only people read: error sentences and help. Only for terminals, and never in a
+    /// line that scripts know.
     pub colour: bool,
     /// Say who is being waited for; only for terminals.
     pub progress: bool,

@@ -339,10 +339,10 @@ impl Ctl {
         let lines = if topic.is_empty() {
             overview()
         } else {
-            help_of(topic).map_or_else(
-                || Vec::from([format!("*** No help on {topic}")]),
-                super::ActionHelp::lines,
-            )
+            match help_of(topic) {
+                Some(help) => help.lines(self.options.colour),
+                None => Vec::from([format!("*** No help on {topic}")]),
+            }
         };
         for line in lines {
             self.say(line);

@@ -73,7 +73,14 @@ impl ServerUrl {
     /// ```
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let not_a_url = || UrlError::NotAUrl(text.to_string());
-        let (scheme, rest) = text.split_once("://").ok_or_else(not_a_url)?;
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(match text.split_once(':') {
+                Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => {
+                    UrlError::Protocol(text.to_string())
+                }
+                Some(_) | None => not_a_url(),
+            });
+        };
         if rest.is_empty() {
             return Err(not_a_url());
         }

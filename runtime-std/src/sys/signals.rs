@@ -64,16 +64,32 @@ impl SignalFd {
     /// # Errors
     /// EMFILE and the like.
     pub fn new() -> io::Result<Self> {
+        // SAFETY: the default action runs no code. An inherited SIG_IGN for CHLD would make the
+        // kernel collect children by itself.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        Self::open(
+            TOLD.iter()
+                .map(|signal| signal.number())
+                .chain([libc::SIGCHLD]),
+        )
+    }
+
+    /// The same for these signals only: for programs that are no daemon.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub fn of(signals: &[Signal]) -> io::Result<Self> {
+        Self::open(signals.iter().map(|signal| signal.number()))
+    }
+
+    fn open(numbers: impl Iterator<Item = i32>) -> io::Result<Self> {
         let mut set = MaybeUninit::uninit();
         // SAFETY: sigemptyset initialises the set; the descriptor is new and ours.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
-            libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
-            for signal in TOLD {
-                libc::sigaddset(set.as_mut_ptr(), signal.number());
+            for number in numbers {
+                libc::sigaddset(set.as_mut_ptr(), number);
             }
-            // An inherited SIG_IGN for CHLD would make the kernel collect children by itself.
-            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
             libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
             let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
             if fd < 0 {
