@@ -9,7 +9,7 @@ use super::store::Document;
 use crate::LogLevel;
 use alloc::{
     borrow::{Cow, ToOwned},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
@@ -32,7 +32,8 @@ pub(super) struct Findings {
     pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
     /// What the activity log shows of the warnings.
-    pub(super) warning_lines: Vec<String>,
+    warning_lines: Vec<String>,
+    warned: BTreeSet<(String, Option<Place>)>,
     pub(super) infos: Vec<String>,
 }
 
@@ -46,14 +47,23 @@ impl Findings {
     pub(super) fn warn(&mut self, text: impl Into<String>, place: Option<Place>) {
         let text = text.into();
         let warning = Diagnostic { text, place };
-        self.warning_lines.push(warning.to_string());
-        self.warnings.push(warning);
+        let line = warning.to_string();
+        self.push_warning(warning, line);
     }
 
     /// A warning that the reference gives too; its line in the activity log is the reference's.
     pub(super) fn warn_known(&mut self, text: String, place: Option<Place>) {
-        self.warning_lines.push(text.clone());
-        self.warnings.push(Diagnostic { text, place });
+        let line = text.clone();
+        self.push_warning(Diagnostic { text, place }, line);
+    }
+
+    /// A program that belongs to two groups is read twice, but warned of once.
+    fn push_warning(&mut self, warning: Diagnostic, line: String) {
+        let key = (warning.text.clone(), warning.place.clone());
+        if self.warned.insert(key) {
+            self.warnings.push(warning);
+            self.warning_lines.push(line);
+        }
     }
 
     /// What goes to the activity log: warnings, then what is worth knowing, as the reference
