@@ -105,10 +105,10 @@ both_runtimes! {
             return; // It gives the event to the other pools once more.
         }
         let body = "if mkdir {dir}/been; then ready; take; printf 'RESULT 2\\nO'; \
-                    mkdir {dir}/half; exec sleep 1000; fi; work half.got";
+                    mkdir {dir}/halved; exec sleep 1000; fi; work half.got";
         let daemon = pool(setup(runtime), "half", body, "").start();
         send(&daemon, "a");
-        until("half an answer", || daemon.directory.file("half").exists().then_some(()));
+        until("half an answer", || daemon.directory.file("halved").exists().then_some(()));
         send(&daemon, "b");
         wait_noted(&daemon, "good.got", &["a", "b"]);
         assert_eq!(daemon.log_count("sent to listener half_0"), 1);
