@@ -32,6 +32,8 @@ enum Kind {
     },
     /// `section PATTERN`: a part of the recording that is not compared.
     Section(String),
+    /// `member NAME`: a member of structs that only ours have.
+    Member(String),
 }
 
 impl Differences {
@@ -64,6 +66,7 @@ impl Differences {
                 ("-", _) => Kind::Theirs(rest),
                 ("+", _) => Kind::Ours(rest),
                 ("section", _) => Kind::Section(rest),
+                ("member", _) => Kind::Member(rest),
                 ("answer", _) => Kind::Answer {
                     step: rest,
                     recorded: None,
@@ -140,17 +143,22 @@ fn filtered(mut parts: Vec<Part>, rules: &[&Kind], ours: bool) -> Vec<Part> {
         rules.iter().any(|rule| match rule {
             Kind::Ours(pattern) => ours && fits(pattern, line),
             Kind::Theirs(pattern) => !ours && fits(pattern, line),
-            Kind::Answer { .. } | Kind::Section(_) => false,
+            Kind::Answer { .. } | Kind::Section(_) | Kind::Member(_) => false,
         })
     };
     let skipped = |title: &str| {
         rules.iter().any(|rule| match rule {
             Kind::Section(pattern) => fits(pattern, title),
-            Kind::Ours(_) | Kind::Theirs(_) | Kind::Answer { .. } => false,
+            Kind::Ours(_) | Kind::Theirs(_) | Kind::Answer { .. } | Kind::Member(_) => false,
         })
     };
     for (_, body) in &mut parts {
         body.retain(|line| !drops(line));
+        for rule in rules {
+            if let (Kind::Member(name), true) = (rule, ours) {
+                without_member(body, name);
+            }
+        }
     }
     parts.retain(|(title, body)| {
         let empty_log = body.is_empty() && title.starts_with("-- log");
@@ -174,23 +182,51 @@ fn excused(rules: &[&Kind], title: &str, recorded: &[String], ours: &[String]) -
                 && only.as_ref().is_none_or(|only| fits(only, &recorded))
                 && contains.iter().all(|text| ours.contains(text.as_str()))
         }
-        Kind::Ours(_) | Kind::Theirs(_) | Kind::Section(_) => false,
+        Kind::Ours(_) | Kind::Theirs(_) | Kind::Section(_) | Kind::Member(_) => false,
     })
 }
 
-/// The lines that differ, without the common ones before and after them.
+/// Takes a member, whose value is on one line, out of all structs in an answer's text.
+fn without_member(body: &mut Vec<String>, name: &str) {
+    let name = format!("<name>{name}</name>");
+    while let Some(at) = body.iter().position(|line| *line == name) {
+        let end = (at + 3).min(body.len());
+        body.drain(at.saturating_sub(1)..end);
+    }
+}
+
+/// The lines that differ, each with its sign, by the longest common subsequence.
 fn lines_apart(recorded: &[String], ours: &[String]) -> String {
-    let mut pairs = recorded.iter().zip(ours);
-    let head = pairs.by_ref().take_while(|(a, b)| a == b).count();
-    let (recorded, ours) = (recorded.get(head..), ours.get(head..));
-    let (recorded, ours) = (recorded.unwrap_or(&[]), ours.unwrap_or(&[]));
-    let pairs = recorded.iter().rev().zip(ours.iter().rev());
-    let tail = pairs.take_while(|(a, b)| a == b).count();
-    let show = |sign: &str, lines: &[String]| -> String {
-        let lines = lines.iter().take(lines.len() - tail);
-        lines.map(|line| format!("  {sign} {line}\n")).collect()
-    };
-    show("-", recorded) + &show("+", ours)
+    let width = ours.len() + 1;
+    let mut common = vec![0_u32; (recorded.len() + 1) * width];
+    let at = |row: usize, column: usize| row * width + column;
+    for (row, theirs) in recorded.iter().enumerate().rev() {
+        for (column, line) in ours.iter().enumerate().rev() {
+            common[at(row, column)] = if theirs == line {
+                common[at(row + 1, column + 1)] + 1
+            } else {
+                common[at(row + 1, column)].max(common[at(row, column + 1)])
+            };
+        }
+    }
+    let (mut row, mut column) = (0, 0);
+    let mut shown = String::new();
+    while row < recorded.len() || column < ours.len() {
+        let (theirs, line) = (recorded.get(row), ours.get(column));
+        if theirs == line {
+            (row, column) = (row + 1, column + 1);
+            continue;
+        }
+        let down = |row: usize| common[at(row + 1, column)] >= common[at(row, column + 1)];
+        if let Some(theirs) = theirs.filter(|_| line.is_none() || down(row)) {
+            shown.push_str(&format!("  - {theirs}\n"));
+            row += 1;
+        } else {
+            shown.push_str(&format!("  + {}\n", line.map_or("", String::as_str)));
+            column += 1;
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
