@@ -222,8 +222,7 @@ impl Supervisor {
                 if matches!(task, Some(Task::Read(_)))
                     && let Some(Task::Read(read)) = task.take()
                 {
-                    let outcome = Self::read_outcome(read, result);
-                    self.resume(now, conn, outcome);
+                    self.on_read(now, conn, read, result);
                 }
             }
             Work::Follow(_) => self.follow_read(now, conn, read, result),

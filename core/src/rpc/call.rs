@@ -267,8 +267,9 @@ impl Args {
             Value::Bool(truth) => Some(i64::from(truth)),
             // Saturates; not a number is 0.
             Value::Double(number) => Some(number as i64),
+            // Clients that do not tell numbers from texts are understood, as by the reference.
+            Value::Str(text) => text.trim().parse().ok(),
             Value::Nil
-            | Value::Str(_)
             | Value::DateTime(_)
             | Value::Base64(_)
             | Value::Array(_)

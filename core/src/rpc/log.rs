@@ -75,7 +75,7 @@ impl Supervisor {
     }
 
     /// What a call makes of the part of a log it asked for.
-    pub(crate) fn read_outcome(read: Read, result: Result<LogPart, ReadError>) -> Outcome {
+    fn read_outcome(read: Read, result: Result<LogPart, ReadError>) -> Outcome {
         let part = match (result, read.what) {
             (Ok(part), _) => part,
             (Err(ReadError::NotFound), ReadFor::Tail { .. }) => {
@@ -84,11 +84,13 @@ impl Supervisor {
             (Err(ReadError::NotFound), ReadFor::Text | ReadFor::Refusal) => {
                 return Err(FaultKind::NoFile.about(read.path));
             }
+            (Err(ReadError::NotFound), ReadFor::Clear) => return Err(FaultKind::NoFile.bare()),
             (Err(ReadError::Failed(error)), _) => return Err(FaultKind::Failed.about(error)),
         };
         match read.what {
             ReadFor::Text => Ok(Value::from_bytes(&part.data)),
             ReadFor::Refusal => Err(FaultKind::BadArguments.bare()),
+            ReadFor::Clear => Ok(Value::Bool(true)),
             ReadFor::Tail { offset, length } => {
                 let size = i64::try_from(part.size_bytes).unwrap_or(i64::MAX);
                 let overflow = size > offset.saturating_add(length);
@@ -99,10 +101,38 @@ impl Supervisor {
         }
     }
 
+    /// A log that is not there is not emptied: whether it is has to be asked first.
     pub(super) fn begin_clear_main(&mut self, conn: ConnId) -> Begun {
-        if self.activity.file().is_none() {
+        let Some(file) = self.activity.file() else {
             return Begun::Done(Err(FaultKind::NoFile.bare()));
+        };
+        let path = String::from(file.path());
+        self.read_log(conn, path.clone(), ReadRange::Last { length: 1 });
+        let what = ReadFor::Clear;
+        Begun::Waits(Task::Read(Read { path, what }))
+    }
+
+    /// The part of a log that a call asked for is there, or cannot be had.
+    pub(crate) fn on_read(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        read: Read,
+        result: Result<LogPart, ReadError>,
+    ) {
+        let clears = read.what == ReadFor::Clear;
+        let outcome = Self::read_outcome(read, result);
+        if !clears || outcome.is_err() {
+            self.resume(now, conn, outcome);
+            return;
         }
+        match self.clear_main(conn) {
+            Begun::Done(outcome) => self.resume(now, conn, outcome),
+            Begun::Waits(task) => self.clients.put_task(conn, task),
+        }
+    }
+
+    fn clear_main(&mut self, conn: ConnId) -> Begun {
         self.activity.clear(&mut self.out);
         let log = LogId::Activity;
         self.clear_task(

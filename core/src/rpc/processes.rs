@@ -33,7 +33,7 @@ impl Processes {
 
     fn finish(&mut self, id: ProcessId, outcome: Result<(), Fault>) {
         if let Some(waiting) = self.left.remove(&id) {
-            self.done.push((waiting.name, waiting.group, outcome));
+            self.done.push((waiting, outcome));
         }
     }
 
@@ -42,12 +42,16 @@ impl Processes {
         if !self.left.is_empty() {
             return None;
         }
-        let done = core::mem::take(&mut self.done);
+        let mut done = core::mem::take(&mut self.done);
         Some(if self.single {
-            let outcome = done.into_iter().next().map_or(Ok(()), |(_, _, o)| o);
+            let outcome = done.into_iter().next().map_or(Ok(()), |(_, o)| o);
             outcome.map(|()| Value::Bool(true))
         } else {
-            let each = done.iter().map(|(n, g, o)| view::status(n, g, o));
+            // Whoever does not wait is told about them in order, not as the answers happened to come.
+            if !self.wait {
+                done.sort_by_key(|(waiting, _)| waiting.place);
+            }
+            let each = done.iter().map(|(w, o)| view::status(&w.name, &w.group, o));
             Ok(Value::Array(each.collect()))
         })
     }
@@ -119,6 +123,7 @@ impl Supervisor {
             let label = named.clone().unwrap_or_else(|| label(&group, &name));
             let waiting = Waiting {
                 step,
+                place: order.len(),
                 name,
                 group,
                 label,

@@ -65,8 +65,8 @@ pub(crate) struct Cleared {
 pub(crate) struct Processes {
     /// Those whose outcome is not known.
     pub(crate) left: BTreeMap<ProcessId, Waiting>,
-    /// The outcomes of the others, in the order in which they came: name, group, outcome.
-    pub(crate) done: Vec<(String, String, Result<(), Fault>)>,
+    /// The outcomes of the others, in the order in which they came.
+    pub(crate) done: Vec<(Waiting, Result<(), Fault>)>,
     /// One process was named: its outcome is the call's.
     pub(crate) single: bool,
     /// Wait until it is up or stopped.
@@ -77,6 +77,8 @@ pub(crate) struct Processes {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) step: Step,
+    /// Its place in the order in which the call went through them.
+    pub(crate) place: usize,
     pub(crate) name: String,
     pub(crate) group: String,
     /// As the client named it, for faults.
@@ -110,6 +112,8 @@ pub(crate) enum ReadFor {
     Text,
     /// `read*Log` with offsets that make no sense: only whether there is a file matters.
     Refusal,
+    /// `clearLog`: the same, before it is emptied.
+    Clear,
     /// `tail*Log`.
     Tail { offset: i64, length: i64 },
 }
