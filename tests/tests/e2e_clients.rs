@@ -68,6 +68,18 @@ fn transcript(daemon: &Daemon, client: Option<PathBuf>) -> String {
     text.replace(&*daemon.directory.path().to_string_lossy(), "{dir}")
 }
 
+/// Two transcripts, written at the same time.
+fn transcripts(
+    (one, first): (&Daemon, Option<PathBuf>),
+    (two, second): (&Daemon, Option<PathBuf>),
+) -> (String, String) {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| transcript(two, second));
+        let own = transcript(one, first);
+        (own, other.join().expect("the other transcript"))
+    })
+}
+
 /// A line with pids, uptimes and dates replaced.
 fn plain(line: &str) -> String {
     if let Some((head, _)) = line.split_once("pid ") {
@@ -160,8 +172,9 @@ both_runtimes! {
         };
         let of_ours = Setup::new(runtime).sections(PROGRAMS).start();
         let of_theirs = Setup::new(Runtime::Reference).sections(PROGRAMS).start();
-        let ours = transcript(&of_ours, Some(client.clone()));
-        assert_eq!(ours, transcript(&of_theirs, Some(client)));
+        let (ours, theirs) =
+            transcripts((&of_ours, Some(client.clone())), (&of_theirs, Some(client)));
+        assert_eq!(ours, theirs);
     }
 
     fn our_client_says_of_our_daemon_what_supervisors_say(runtime: Runtime) {
@@ -170,7 +183,8 @@ both_runtimes! {
         };
         let of_ours = Setup::new(runtime).sections(PROGRAMS).start();
         let of_theirs = Setup::new(Runtime::Reference).sections(PROGRAMS).start();
-        assert_eq!(transcript(&of_ours, None), transcript(&of_theirs, Some(client)));
+        let (ours, theirs) = transcripts((&of_ours, None), (&of_theirs, Some(client)));
+        assert_eq!(ours, theirs);
     }
 }
 
@@ -181,5 +195,6 @@ fn our_client_drives_supervisors_daemon() {
     };
     let one = Setup::new(Runtime::Reference).sections(PROGRAMS).start();
     let two = Setup::new(Runtime::Reference).sections(PROGRAMS).start();
-    assert_eq!(transcript(&one, None), transcript(&two, Some(client)));
+    let (ours, theirs) = transcripts((&one, None), (&two, Some(client)));
+    assert_eq!(ours, theirs);
 }
