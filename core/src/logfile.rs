@@ -24,6 +24,8 @@ pub(crate) struct LogFile {
     size_bytes: u64,
     regular: bool,
     state: State,
+    /// Lost before it was closed, and not yet admitted: a child that ends does not make that good.
+    lost_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,21 +55,30 @@ impl LogFile {
             size_bytes: 0,
             regular: true,
             state: State::Closed,
+            lost_bytes: 0,
         }
     }
 
     /// Opens it, unless it is open.
     pub(crate) fn open(&mut self, out: &mut VecDeque<Action>, create_new: bool) {
         if matches!(self.state, State::Closed) {
-            self.state = State::Open;
+            self.state = match mem::take(&mut self.lost_bytes) {
+                0 => State::Open,
+                lost_bytes => State::Probing { lost_bytes },
+            };
             self.send_open(out, create_new);
         }
     }
 
     pub(crate) fn close(&mut self, out: &mut VecDeque<Action>) {
-        if !matches!(mem::replace(&mut self.state, State::Closed), State::Closed) {
-            out.push_back(Action::CloseLog { log: self.id });
+        match mem::replace(&mut self.state, State::Closed) {
+            State::Closed => return,
+            State::Open => {}
+            State::Failing { lost_bytes, .. } | State::Probing { lost_bytes } => {
+                self.lost_bytes = lost_bytes;
+            }
         }
+        out.push_back(Action::CloseLog { log: self.id });
     }
 
     /// Appends, and rotates if the file has become too large.
@@ -133,6 +144,12 @@ impl LogFile {
             return Some((LogLevel::Error, text));
         }
         let (before, known) = match self.state {
+            // The last write before it was closed.
+            State::Closed if lost > 0 => {
+                let known = self.lost_bytes > 0;
+                self.lost_bytes = self.lost_bytes.saturating_add(lost);
+                return (!known).then(|| lost_remark(error));
+            }
             State::Closed => return None,
             State::Open => (0, false),
             State::Failing { lost_bytes, .. } | State::Probing { lost_bytes } => (lost_bytes, true),
@@ -150,8 +167,7 @@ impl LogFile {
         if known {
             return None;
         }
-        let text = format!("{error}; what should be logged is lost until it can be written again");
-        Some((LogLevel::Error, text))
+        Some(lost_remark(error))
     }
 
     /// Closes and opens it again, so that a file moved away by others is left alone from now on.
@@ -191,4 +207,9 @@ impl LogFile {
             create_new,
         });
     }
+}
+
+fn lost_remark(error: &str) -> (LogLevel, String) {
+    let text = format!("{error}; what should be logged is lost until it can be written again");
+    (LogLevel::Error, text)
 }

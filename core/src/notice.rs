@@ -2,7 +2,7 @@
 
 use crate::cx::Mood;
 use crate::process::ProcessState;
-use crate::{GroupId, Pid, ProcessId};
+use crate::{GroupId, Pid, ProcessId, SpawnId};
 use alloc::string::String;
 
 /// Something that happened, for event pools, waiting calls and the daemon's own progress.
@@ -37,6 +37,8 @@ pub struct StateChange {
     pub tries: u32,
     /// The child's pid, 0 if there is none.
     pub pid: Pid,
+    /// The child this is about, if there is one, or was until now.
+    pub spawn: Option<SpawnId>,
     /// Whether an exit was expected.
     pub expected: bool,
 }

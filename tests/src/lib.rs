@@ -5,3 +5,4 @@ pub mod config;
 pub mod e2e;
 pub mod fuzz_bodies;
 pub mod scenario;
+pub mod sim;

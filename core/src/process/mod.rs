@@ -151,6 +151,7 @@ impl Process {
     fn enter(&mut self, cx: &mut Cx<'_>, new: State) {
         let (from, to) = (self.state.name(), new.name());
         let pid = self.pid().or_else(|| new.child().and_then(|c| c.pid));
+        let child = self.state.child().or_else(|| new.child());
         self.state = new;
         if from == to {
             return;
@@ -164,6 +165,7 @@ impl Process {
             to,
             tries: self.failures,
             pid: pid.unwrap_or(Pid(0)),
+            spawn: child.map(|child| child.spawn),
             expected: self.exit.is_some_and(|exit| self.expects(exit)),
         }));
     }
@@ -243,6 +245,7 @@ impl Process {
             // The child lives: it is running again.
             State::Unknown { child } => {
                 self.stop_wanted = false;
+                self.failures = 0;
                 State::Running { child }.into()
             }
             State::Stopped | State::Exited { .. } | State::Fatal | State::Backoff { .. } => {
@@ -342,7 +345,9 @@ impl Process {
         let Some(child) = self.state.child() else {
             return self.state.into();
         };
-        debug_assert!(child.pid.is_none(), "a spawn was answered twice");
+        if child.pid.is_some() {
+            return self.state.into();
+        }
         let name = crate::text::py_repr(&self.config.name);
         cx.log(
             LogLevel::Info,

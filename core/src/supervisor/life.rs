@@ -302,6 +302,11 @@ impl Supervisor {
         }
     }
 
+    /// `Exit` was said: whatever happens now is nobody's concern any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.phase == Phase::Up
     }

@@ -43,6 +43,9 @@ pub struct Boot {
     pub messages: Vec<(LogLevel, String)>,
 }
 
+/// How often one input may lead to something that is due at once: more is left to the next wake-up.
+const DUE_ROUNDS_MAX: u32 = 8;
+
 /// Who can have a deadline.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Due {
@@ -205,15 +208,25 @@ impl Supervisor {
     /// outputs are left to poll. Costs O(log n) in the number of processes, plus what follows from
     /// the input.
     pub fn handle_input(&mut self, mut now: Now, input: Input<'_>) {
+        if self.has_ended() {
+            return;
+        }
         // A clock that went back would make a deadline come twice.
         self.latest = self.latest.max(now.mono);
         now.mono = self.latest;
         self.tick(now);
         self.dispatch(now, input);
-        for due in self.deadlines.take_due(now.mono) {
-            self.on_due(now, due);
+        // What follows may itself be due at once, a SIGKILL without patience say: nobody has to
+        // wake up for it.
+        for _ in 0..DUE_ROUNDS_MAX {
+            for due in self.deadlines.take_due(now.mono) {
+                self.on_due(now, due);
+            }
+            self.settle(now);
+            if self.deadlines.next().is_none_or(|at| at > now.mono) {
+                break;
+            }
         }
-        self.settle(now);
     }
 
     /// The next thing to do, or how long there is nothing to do.

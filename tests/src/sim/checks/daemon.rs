@@ -1,0 +1,64 @@
+//! The daemon as a whole: when it starts, when it ends, and that it is over then.
+
+use super::{Checker, Verdict, View, ensure};
+use std::collections::BTreeMap;
+use visor_core::{Action, Input, Mood, ProcessId, ProcessState as S, Timestamp, Transition};
+
+#[derive(Default)]
+pub(super) struct Daemon {
+    states: BTreeMap<ProcessId, S>,
+    ended: bool,
+}
+
+impl Checker for Daemon {
+    fn name(&self) -> &'static str {
+        "daemon"
+    }
+
+    fn change(&mut self, view: View<'_>, _input: &Input<'_>, change: &Transition) -> Verdict {
+        self.states.insert(change.process, change.to);
+        ensure!(
+            change.to != S::Starting || view.facts.mood == Some(Mood::Running),
+            "{} is started while the daemon is {:?}",
+            change.process,
+            view.facts.mood
+        );
+        Ok(())
+    }
+
+    fn after(&mut self, view: View<'_>, _input: &Input<'_>) -> Verdict {
+        self.states
+            .retain(|id, _| view.facts.processes.contains_key(id));
+        Ok(())
+    }
+
+    fn action(&mut self, view: View<'_>, action: &Action) -> Verdict {
+        ensure!(!self.ended, "after the end: {action:?}");
+        match action {
+            Action::Spawn { .. } => {
+                ensure!(view.kernel.is_up(), "a spawn before the daemon is up");
+            }
+            Action::Exit(status) => {
+                let alive = self.states.iter().find(|(_, state)| !state.is_stopped());
+                ensure!(alive.is_none(), "it ends while {alive:?}");
+                ensure!(
+                    *status == 0 || !view.kernel.is_up(),
+                    "it ends with status {status}"
+                );
+                self.ended = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, view: View<'_>, _wait: Option<Timestamp>) -> Verdict {
+        let stopping = view.facts.mood != Some(Mood::Running);
+        let all_stopped = self.states.values().all(|state| state.is_stopped());
+        ensure!(
+            !stopping || !all_stopped || self.ended || view.kernel.is_opening(),
+            "everything is stopped, and the daemon goes on"
+        );
+        Ok(())
+    }
+}

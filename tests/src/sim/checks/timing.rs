@@ -1,0 +1,247 @@
+//! Every deadline: kept to the nanosecond if the runtime wakes up in time, never early, never
+//! forgotten, and nothing else wakes the daemon.
+
+use super::{Checker, Verdict, View, ensure};
+use std::collections::BTreeMap;
+use visor_core::config::AutoRestart;
+use visor_core::{
+    Action, Command, ExitStatus, Input, LogId, Mood, ProcessId, ProcessState as S, Signal,
+};
+use visor_core::{SpawnId, Timestamp, Transition};
+
+const SECOND: u64 = 1_000_000_000;
+
+#[derive(Default)]
+pub(super) struct Timing {
+    clocks: BTreeMap<ProcessId, Clock>,
+    owners: BTreeMap<SpawnId, ProcessId>,
+    /// A client's signal request, of which the Signal action is still to come.
+    requested: Option<(ProcessId, Signal)>,
+    report_at: Option<u64>,
+}
+
+/// What is due for one process.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    state: Option<S>,
+    spawn: Option<SpawnId>,
+    started: u64,
+    answered: bool,
+    failures: u64,
+    due: Option<u64>,
+    /// Lives of less than a second in a row that were followed by a restart.
+    hot: u32,
+    exit: Option<ExitStatus>,
+    /// The next signal to come is the stop signal.
+    stop_signal_due: bool,
+    /// SIGKILL was decided together with the stop signal.
+    kill_decided: bool,
+}
+
+impl Checker for Timing {
+    fn name(&self) -> &'static str {
+        "timing"
+    }
+
+    fn before(&mut self, _view: View<'_>, input: &Input<'_>) -> Verdict {
+        match input {
+            Input::Spawned { spawn, .. } => {
+                if let Some(clock) = self.clock_of(*spawn) {
+                    clock.answered = true;
+                }
+            }
+            Input::Exited { spawn, status } => {
+                let status = *status;
+                if let Some(clock) = self.clock_of(*spawn) {
+                    clock.exit = Some(status);
+                }
+            }
+            Input::Command(Command::Signal(id, signal)) => {
+                self.requested = Some((*id, *signal));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, view: View<'_>, input: &Input<'_>, change: &Transition) -> Verdict {
+        let (id, now) = (change.process, view.facts.now);
+        let Some(fact) = view.facts.processes.get(&id) else {
+            return Ok(());
+        };
+        let config = &fact.config;
+        let clock = self.clocks.entry(id).or_default();
+        let by_request = *input == Input::Command(Command::Start(id));
+        let (from, to) = (change.from, change.to);
+        let startsecs = u64::try_from(config.startsecs).unwrap_or(0) * SECOND;
+        let age = now - clock.started;
+        match (from, to) {
+            (S::Backoff | S::Exited, S::Starting) if !by_request => {
+                let due = clock.due.unwrap_or(now);
+                ensure!(now >= due, "{id} is started {} ns early", due - now);
+            }
+            (S::Starting, S::Running) => {
+                ensure!(age >= startsecs, "{id} is RUNNING after {age} ns");
+            }
+            (S::Starting, S::Backoff) if fact.spawnable && clock.exit.is_some() => {
+                ensure!(age < startsecs, "{id} is BACKOFF after {age} ns");
+            }
+            _ => {}
+        }
+        // Decided in the same moment, before it was known that it cannot be signalled.
+        clock.kill_decided = to == S::Unknown && clock.due.is_some_and(|due| due <= now);
+        clock.due = None;
+        clock.stop_signal_due = false;
+        match to {
+            S::Starting => {
+                if let Some(spawn) = change.spawn {
+                    self.owners.insert(spawn, id);
+                }
+                clock.spawn = change.spawn;
+                clock.started = now;
+                clock.answered = false;
+                clock.exit = None;
+                if by_request {
+                    clock.hot = 0;
+                }
+            }
+            S::Backoff => {
+                clock.failures += 1;
+                clock.due = Some(now + clock.failures * SECOND);
+            }
+            S::Stopping => {
+                let wait = u64::try_from(config.stopwaitsecs).unwrap_or(0) * SECOND;
+                clock.due = Some(now + wait);
+                clock.stop_signal_due = true;
+                clock.kill_decided = wait == 0;
+            }
+            S::Exited => {
+                clock.failures = 0;
+                let expected = clock
+                    .exit
+                    .is_some_and(|e| config.exitcodes.contains(&e.code()));
+                let restarts = match config.autorestart {
+                    AutoRestart::Never => false,
+                    AutoRestart::Always => true,
+                    AutoRestart::Unexpected => !expected,
+                };
+                clock.hot = if restarts && age < SECOND {
+                    clock.hot + 1
+                } else {
+                    0
+                };
+                if restarts {
+                    let pace = clock.started + SECOND / 10;
+                    clock.due = Some(if clock.hot > 10 { pace.max(now) } else { now });
+                }
+            }
+            S::Running | S::Fatal => clock.failures = 0,
+            S::Stopped | S::Unknown => {}
+        }
+        clock.state = Some(to);
+        Ok(())
+    }
+
+    fn action(&mut self, view: View<'_>, action: &Action) -> Verdict {
+        match action {
+            Action::Signal {
+                spawn,
+                signal,
+                group,
+            } => self.signal(view, *spawn, *signal, *group),
+            Action::WriteLog { data, .. } => {
+                let text = String::from_utf8_lossy(data);
+                if text.contains(" INFO waiting for ") && text.ends_with(" to die\n") {
+                    let due = self.report_at.unwrap_or(view.facts.now);
+                    ensure!(view.facts.now >= due, "a report comes early");
+                    self.report_at = Some(view.facts.now + 3 * SECOND);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rest(&mut self, view: View<'_>, wait: Option<Timestamp>) -> Verdict {
+        self.clocks
+            .retain(|id, _| view.facts.processes.contains_key(id));
+        self.requested = None;
+        let now = view.facts.now;
+        let running = view.facts.mood == Some(Mood::Running);
+        if running || view.kernel.has_ended() {
+            self.report_at = None;
+        }
+        let mut next = self.report_at;
+        for (id, clock) in &self.clocks {
+            let Some(config) = view.facts.processes.get(id).map(|fact| &fact.config) else {
+                continue;
+            };
+            ensure!(!clock.stop_signal_due, "{id} is STOPPING without a signal");
+            let due = match clock.state {
+                Some(S::Starting) if clock.answered => {
+                    Some(clock.started + u64::try_from(config.startsecs).unwrap_or(0) * SECOND)
+                }
+                Some(S::Stopping) => clock.due,
+                Some(S::Backoff | S::Exited) if running => clock.due,
+                _ => None,
+            };
+            if let Some(due) = due {
+                ensure!(due > now, "{id} in {:?} is overdue", clock.state);
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        let wait = wait.map(Timestamp::as_nanos);
+        // A report that could not be logged was not seen.
+        let unsure = !running && view.kernel.has_failed(LogId::Activity);
+        ensure!(
+            wait == next || unsure || view.kernel.has_ended(),
+            "it wants to wake up at {wait:?}, but {next:?} is what is due"
+        );
+        Ok(())
+    }
+}
+
+impl Timing {
+    fn clock_of(&mut self, spawn: SpawnId) -> Option<&mut Clock> {
+        let id = self.owners.get(&spawn)?;
+        let clock = self.clocks.get_mut(id);
+        clock.filter(|clock| clock.spawn == Some(spawn))
+    }
+
+    fn signal(&mut self, view: View<'_>, spawn: SpawnId, signal: Signal, group: bool) -> Verdict {
+        let Some(id) = self.owners.get(&spawn).copied() else {
+            return Ok(());
+        };
+        if self.requested == Some((id, signal)) && !group {
+            self.requested = None;
+            return Ok(());
+        }
+        let (Some(clock), Some(fact)) = (self.clocks.get_mut(&id), view.facts.processes.get(&id))
+        else {
+            return Ok(());
+        };
+        let config = &fact.config;
+        if std::mem::take(&mut clock.stop_signal_due) {
+            ensure!(
+                signal == config.stopsignal && group == config.stopasgroup,
+                "{id} is stopped with {signal}, group {group}"
+            );
+            return Ok(());
+        }
+        let now = view.facts.now;
+        ensure!(signal == Signal::KILL, "{id} gets {signal} unasked");
+        ensure!(
+            group == config.killasgroup,
+            "SIGKILL to {id}, group {group}"
+        );
+        let due = clock.due.unwrap_or(u64::MAX);
+        ensure!(
+            std::mem::take(&mut clock.kill_decided)
+                || clock.state == Some(S::Stopping) && now >= due,
+            "SIGKILL to {id} early"
+        );
+        let again = u64::try_from(config.stopwaitsecs).unwrap_or(0).max(1) * SECOND;
+        clock.due = Some(now + again);
+        Ok(())
+    }
+}

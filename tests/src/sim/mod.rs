@@ -1,0 +1,25 @@
+//! The World: a fake kernel, two fake clocks, children that follow a script, users that want
+//! things, and everything that can go wrong, all decided by one seed.
+//!
+//! A run has two phases. In the first, everything goes wrong that the seed has chosen, and the
+//! [checkers](checks) watch that nothing happens that must never happen. In the second nothing
+//! goes wrong any more, and the daemon must come to what was asked for: everything runs, and then
+//! everything ends.
+//!
+//! ```
+//! use visor_tests::sim;
+//! let report = sim::run(1, sim::Watch::Checks).unwrap();
+//! assert!(report.actions > 0);
+//! ```
+
+pub mod checks;
+mod facts;
+mod kernel;
+mod random;
+mod swarm;
+mod users;
+mod world;
+
+pub use random::Random;
+pub use swarm::{Swarm, config};
+pub use world::{Report, Watch, run, run_with_wall};

@@ -1,0 +1,685 @@
+//! One world: time, and what happens next.
+
+use super::checks::{self, Checker, View};
+use super::facts::Facts;
+use super::kernel::Kernel;
+use super::random::Random;
+use super::swarm::{self, Swarm};
+use super::users;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use visor_core::{
+    Action, Boot, Command, ExitStatus, Input, LogId, Mood, Now, Output, Pid, ProcessId,
+    ProcessState, ReadConfig, Signal, SignalError, SpawnError, SpawnId, StdinSpec, Stream,
+    Supervisor, Timestamp, UnixTime,
+};
+
+const MILLI: u64 = 1_000_000;
+/// How long things go wrong, in milliseconds at most.
+const FAULTY_MILLIS: u64 = 60_000;
+/// How long it may take until everything runs once nothing goes wrong any more.
+const SETTLE_MILLIS: u64 = 60_000;
+/// How long it may take to end: six groups, each with one SIGKILL after at most five seconds.
+const END_MILLIS: u64 = 60_000;
+/// More actions than this without time passing never end.
+const ACTIONS_AT_ONCE_MAX: u32 = 5_000;
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Report {
+    /// Actions the core wanted.
+    pub actions: u64,
+    /// Inputs it was told.
+    pub inputs: u64,
+    /// A digest of all actions, without the dates of log lines; 0 unless asked for.
+    pub digest: u64,
+}
+
+/// What a run looks at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Watch {
+    /// All checkers.
+    Checks,
+    /// All checkers, and a digest of all actions.
+    Digest,
+    /// As `Digest`, and everything is printed: for one seed.
+    Trace,
+}
+
+/// What will happen.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    Dies(SpawnId, ExitStatus),
+    Report(SpawnId),
+    Fork(SpawnId),
+    Tell(Box<Input<'static>>),
+    Writes(SpawnId, Stream, usize),
+    Request,
+    /// Nothing goes wrong from now on.
+    Calm,
+    /// Everything that was asked for must have happened.
+    Settled,
+    /// It must be over.
+    Ended,
+}
+
+pub(super) struct World {
+    pub(super) random: Random,
+    pub(super) wall_random: Random,
+    pub(super) swarm: Swarm,
+    pub(super) facts: Facts,
+    pub(super) kernel: Kernel,
+    supervisor: Supervisor,
+    checkers: Vec<Box<dyn Checker>>,
+    wall_nanos: i64,
+    due: BTreeMap<(u64, u64), Due>,
+    sequence: u64,
+    answers: Vec<Input<'static>>,
+    /// Why the configuration will be read: to restart with it?
+    pub(super) readings: Vec<bool>,
+    pub(super) calm: bool,
+    watch: Watch,
+    /// The core was told something since it last rested.
+    told: bool,
+    report: Report,
+}
+
+/// Runs the world of a seed to its end.
+///
+/// # Errors
+/// What a checker found, with the moment it found it.
+pub fn run(seed: u64, watch: Watch) -> Result<Report, String> {
+    run_with_wall(seed, seed, watch)
+}
+
+/// As [`run`], with a wall clock that jumps as another seed decides: nothing else may change.
+///
+/// # Errors
+/// What a checker found, with the moment it found it.
+pub fn run_with_wall(seed: u64, wall: u64, watch: Watch) -> Result<Report, String> {
+    let mut world = World::new(seed, wall, watch);
+    match world.live() {
+        Ok(()) => Ok(world.report),
+        Err(error) => Err(format!(
+            "seed {seed}, {} ms, after {} inputs: {error}",
+            world.facts.now / MILLI,
+            world.report.inputs
+        )),
+    }
+}
+
+impl World {
+    fn new(seed: u64, wall: u64, watch: Watch) -> Self {
+        let mut random = Random::new(seed);
+        let swarm = Swarm::draw(&mut random);
+        let config = swarm::config(&mut random);
+        let boot = Boot {
+            pid: Pid(1),
+            seed: [u8::try_from(seed & 0xff).unwrap_or(0); 32],
+            foreground: false,
+            messages: Vec::new(),
+        };
+        let now = Now {
+            mono: Timestamp::from_nanos(1),
+            wall: UnixTime::from_nanos(0),
+            utc_offset_secs: 0,
+        };
+        let mut supervisor = Supervisor::new(config.clone(), boot, now);
+        supervisor.keep_transitions();
+        let mut kernel = Kernel::default();
+        kernel.daemon(true, false, false);
+        Self {
+            random,
+            wall_random: Random::new(wall),
+            swarm,
+            facts: Facts::new(config),
+            kernel,
+            supervisor,
+            checkers: checks::all(),
+            wall_nanos: 1_700_000_000_000_000_000,
+            due: BTreeMap::new(),
+            sequence: 0,
+            answers: Vec::new(),
+            readings: Vec::new(),
+            calm: false,
+            watch,
+            told: true,
+            report: Report::default(),
+        }
+    }
+
+    fn live(&mut self) -> Result<(), String> {
+        let faulty = self.random.below(FAULTY_MILLIS);
+        for _ in 0..self.swarm.requests {
+            let at = self.random.below(faulty.max(1));
+            self.after(at, Due::Request);
+        }
+        self.after(faulty, Due::Calm);
+        self.facts.refresh(&self.supervisor);
+        loop {
+            let wait = self.settle()?;
+            if self.kernel.has_ended() {
+                return self.finish();
+            }
+            let next = self.due.first_key_value().map(|((at, _), _)| *at);
+            let wake = wait.map(|at| self.overslept(at));
+            match (next, wake) {
+                (Some(next), Some(wake)) if wake < next => {
+                    self.pass_to(wake);
+                    self.tell(Input::Wake)?;
+                }
+                (Some(_), _) => {
+                    let Some(((at, _), due)) = self.due.pop_first() else {
+                        continue;
+                    };
+                    self.pass_to(at);
+                    self.happen(due)?;
+                }
+                (None, Some(wake)) => {
+                    self.pass_to(wake);
+                    self.tell(Input::Wake)?;
+                }
+                (None, None) => return Err("nothing will ever happen again".to_owned()),
+            }
+        }
+    }
+
+    /// What still comes after the end changes nothing.
+    fn finish(&mut self) -> Result<(), String> {
+        for _ in 0..3 {
+            let spawn = SpawnId(self.random.below(20));
+            let status = ExitStatus::Code(0);
+            self.tell(Input::Exited { spawn, status })?;
+            self.tell(Input::Wake)?;
+            self.tell(Input::Signal(Signal::TERM))?;
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn overslept(&mut self, at: Timestamp) -> u64 {
+        let late = if self.random.chance(self.swarm.oversleep) {
+            self.random.below(3_000) * MILLI
+        } else {
+            0
+        };
+        at.as_nanos().saturating_add(late)
+    }
+
+    fn pass_to(&mut self, at: u64) {
+        let at = at.max(self.facts.now);
+        self.wall_nanos += (at - self.facts.now).cast_signed();
+        self.facts.now = at;
+        if self.wall_random.chance(self.swarm.clock_jumps) {
+            self.wall_nanos += self.wall_random.between(-90_000, 90_000) * 1_000_000_000;
+        }
+    }
+
+    pub(super) fn after(&mut self, millis: u64, due: Due) {
+        self.sequence += 1;
+        let at = self.facts.now.saturating_add(millis * MILLI);
+        self.due.insert((at, self.sequence), due);
+    }
+
+    fn happen(&mut self, due: Due) -> Result<(), String> {
+        match due {
+            Due::Dies(spawn, status) => {
+                let late = if self.random.chance(self.swarm.late_exit) {
+                    self.random.below(2_000)
+                } else {
+                    0
+                };
+                if let Some(child) = self.kernel.child(spawn)
+                    && child.ended.is_none()
+                {
+                    child.ended = Some(status);
+                    self.after(late, Due::Report(spawn));
+                }
+                Ok(())
+            }
+            Due::Report(spawn) => self.report_exit(spawn),
+            Due::Fork(spawn) => {
+                let input = self.fork(spawn);
+                self.tell(input)
+            }
+            Due::Tell(input) => self.tell(*input),
+            Due::Writes(spawn, stream, length) => {
+                let Some(child) = self.kernel.child(spawn).filter(|c| c.ended.is_none()) else {
+                    return Ok(());
+                };
+                let from = child.written;
+                child.written += length as u64;
+                let data: Vec<u8> = (from..child.written).map(|n| (n % 251) as u8).collect();
+                let data = data.into();
+                self.tell(Input::ChildOutput {
+                    spawn,
+                    stream,
+                    data,
+                })
+            }
+            Due::Request => users::request(self),
+            Due::Calm => self.become_calm(),
+            Due::Settled => self.check_settled(),
+            Due::Ended => Err("the daemon does not end".to_owned()),
+        }
+    }
+
+    fn report_exit(&mut self, spawn: SpawnId) -> Result<(), String> {
+        let Some(status) = self.kernel.child(spawn).and_then(|c| c.ended) else {
+            return Ok(());
+        };
+        if self.random.chance(self.swarm.stale) {
+            for input in [
+                Input::Exited {
+                    spawn,
+                    status: ExitStatus::Code(77),
+                },
+                Input::Spawned {
+                    spawn,
+                    pid: Pid(99),
+                },
+                Input::ChildOutput {
+                    spawn,
+                    stream: Stream::Stdout,
+                    data: b"ghost".as_slice().into(),
+                },
+            ] {
+                let later = self.random.below(3_000);
+                self.after(later, Due::Tell(Box::new(input)));
+            }
+        }
+        self.tell(Input::Exited { spawn, status })?;
+        self.kernel.report(spawn);
+        self.kernel.tidy();
+        Ok(())
+    }
+
+    /// From here on nothing goes wrong, and everything is to run.
+    fn become_calm(&mut self) -> Result<(), String> {
+        self.calm = true;
+        self.swarm = self.swarm.calm();
+        self.kernel.mend_logs();
+        self.after(SETTLE_MILLIS / 2, Due::Request);
+        self.after(SETTLE_MILLIS, Due::Settled);
+        Ok(())
+    }
+
+    fn check_settled(&mut self) -> Result<(), String> {
+        if self.facts.mood == Some(Mood::Running) {
+            let spawnable = |id: ProcessId| {
+                let fact = self.facts.processes.get(&id);
+                fact.is_some_and(|fact| fact.spawnable)
+            };
+            let mut processes = self.supervisor.processes();
+            let lazy = processes
+                .find(|(id, _, _, state)| *state != ProcessState::Running && spawnable(*id));
+            if let Some(lazy) = lazy {
+                return Err(format!("not everything runs: {lazy:?}"));
+            }
+        }
+        self.after(END_MILLIS, Due::Ended);
+        self.tell(Input::Command(Command::Shutdown))
+    }
+
+    // ---- the core ----
+
+    fn now(&self) -> Now {
+        Now {
+            mono: Timestamp::from_nanos(self.facts.now),
+            wall: UnixTime::from_nanos(self.wall_nanos),
+            utc_offset_secs: 0,
+        }
+    }
+
+    pub(super) fn tell(&mut self, input: Input<'static>) -> Result<(), String> {
+        self.report.inputs += 1;
+        self.told = true;
+        if self.watch == Watch::Trace {
+            eprintln!("{} ms: {input:?}", self.facts.now / MILLI);
+        }
+        self.expect_config(&input);
+        self.check(|checker, view| checker.before(view, &input))?;
+        let now = self.now();
+        self.supervisor.handle_input(now, input.clone());
+        if self.facts.refresh(&self.supervisor) {
+            self.kernel.daemon(true, false, false);
+        }
+        for change in self.supervisor.transitions() {
+            if self.watch == Watch::Trace {
+                eprintln!("    {change:?}");
+            }
+            self.check(|checker, view| checker.change(view, &input, &change))?;
+        }
+        self.check(|checker, view| checker.after(view, &input))
+    }
+
+    /// A configuration that is read is what groups are added from, or what a restart begins with.
+    fn expect_config(&mut self, input: &Input<'_>) {
+        let Input::ConfigRead { result } = input else {
+            return;
+        };
+        let restart = if self.readings.is_empty() {
+            false
+        } else {
+            self.readings.remove(0)
+        };
+        if let Ok(read) = result {
+            if restart {
+                self.facts.restart_with = Some(read.config.clone());
+            } else {
+                self.facts.available = read.config.clone();
+            }
+        }
+    }
+
+    fn check(
+        &mut self,
+        mut ask: impl FnMut(&mut dyn Checker, View<'_>) -> checks::Verdict,
+    ) -> Result<(), String> {
+        let view = View {
+            facts: &self.facts,
+            kernel: &self.kernel,
+        };
+        for checker in &mut self.checkers {
+            ask(checker.as_mut(), view).map_err(|error| format!("{}: {error}", checker.name()))?;
+        }
+        Ok(())
+    }
+
+    /// Performs what the core wants until it wants nothing; returns until when it will wait.
+    fn settle(&mut self) -> Result<Option<Timestamp>, String> {
+        for _ in 0..ACTIONS_AT_ONCE_MAX {
+            match self.supervisor.poll_output() {
+                Output::Action(action) => {
+                    self.report.actions += 1;
+                    self.digest(&action);
+                    self.check(|checker, view| checker.action(view, &action))?;
+                    let Some(answer) = self.perform(action) else {
+                        continue;
+                    };
+                    if self.random.chance(self.swarm.answers_last) {
+                        self.answers.push(answer);
+                    } else {
+                        self.tell(answer)?;
+                    }
+                }
+                Output::Wait(_) if !self.answers.is_empty() => {
+                    let answer = self.answers.remove(0);
+                    self.tell(answer)?;
+                }
+                Output::Wait(wait) => {
+                    if std::mem::take(&mut self.told) {
+                        self.check(|checker, view| checker.rest(view, wait))?;
+                    }
+                    return Ok(wait);
+                }
+            }
+        }
+        Err("no end of actions at one moment".to_owned())
+    }
+
+    /// FNV-1a over the debug form of the action; log lines without their date.
+    fn digest(&mut self, action: &Action) {
+        if self.watch == Watch::Checks {
+            return;
+        }
+        let mut text = String::new();
+        let _ = if let Action::WriteLog {
+            log: LogId::Activity,
+            data,
+        } = action
+        {
+            write!(
+                text,
+                "{}",
+                data.get(24..).unwrap_or_default().escape_ascii()
+            )
+        } else if let Action::Diagnose(line) = action {
+            write!(text, "stderr: {}", line.get(24..).unwrap_or_default())
+        } else {
+            write!(text, "{action:?}")
+        };
+        if self.watch == Watch::Trace {
+            eprintln!("  {text}");
+        }
+        for byte in text.bytes() {
+            self.report.digest =
+                (self.report.digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    // ---- the kernel's answers ----
+
+    fn perform(&mut self, action: Action) -> Option<Input<'static>> {
+        match action {
+            Action::Spawn { spawn, spec } => match spec.stdin {
+                StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
+                    let error = SpawnError::Pipes("ENOTSOCK".to_owned());
+                    Some(Input::SpawnFailed { spawn, error })
+                }
+                StdinSpec::Socket(_) | StdinSpec::Pipe => self.spawn(spawn),
+            },
+            Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
+            Action::Signal {
+                spawn,
+                signal,
+                group: _,
+            } => self.signal(spawn, signal),
+            Action::WriteStdin { spawn, .. } => Some(Input::StdinProgress { spawn }),
+            Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
+                process,
+                result: Ok(()),
+            }),
+            Action::OpenSocket { group, .. } => {
+                let fails = self.random.chance(self.swarm.socket_fails);
+                self.kernel.set_socket(group, !fails);
+                Some(if fails {
+                    let error = "no permission".to_owned();
+                    Input::SocketFailed { group, error }
+                } else {
+                    Input::SocketOpened { group }
+                })
+            }
+            Action::OpenLog { log, .. } | Action::ReopenLog { log } => Some(self.open(log)),
+            Action::RotateLog { log, .. } | Action::ClearLog { log, .. } => {
+                self.kernel.truncate(log);
+                Some(self.open(log))
+            }
+            Action::WriteLog { log, data } => self.write(log, data.len()),
+            Action::ReadLog { read, .. } => Some(Input::LogRead {
+                read,
+                result: Err(visor_core::ReadError::NotFound),
+            }),
+            Action::Listen { server, .. } => Some(Input::Listening { server }),
+            Action::ReadConfig => Some(self.read_config()),
+            Action::WritePidfile { .. } => Some(Input::PidfileWritten { result: Ok(()) }),
+            Action::Ready => {
+                self.kernel.daemon(false, true, false);
+                None
+            }
+            Action::Exit(_) => {
+                let up = self.kernel.is_up();
+                self.kernel.daemon(false, up, true);
+                None
+            }
+            Action::CloseConn { conn } | Action::DropConn { conn } => {
+                Some(Input::ConnClosed { conn })
+            }
+            Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
+            Action::CloseSocket { group } => {
+                self.kernel.set_socket(group, false);
+                None
+            }
+            Action::CloseLog { .. }
+            | Action::CleanAutoLogs { .. }
+            | Action::Syslog { .. }
+            | Action::Unlisten { .. }
+            | Action::ReadConn { .. }
+            | Action::RemovePidfile { .. }
+            | Action::Diagnose(_) => None,
+        }
+    }
+
+    fn spawn(&mut self, spawn: SpawnId) -> Option<Input<'static>> {
+        self.kernel.begin_spawn(spawn);
+        if self.random.chance(self.swarm.spawn_fails) {
+            self.kernel.fail_spawn(spawn);
+            let error = match self.random.below(3) {
+                0 => SpawnError::NotFound("/bin/child".to_owned()),
+                1 => SpawnError::TooManyProcesses,
+                _ => SpawnError::Fork("ENOMEM".to_owned()),
+            };
+            return Some(Input::SpawnFailed { spawn, error });
+        }
+        if self.random.chance(self.swarm.spawn_late) {
+            let late = self.random.below(4_000);
+            self.after(late, Due::Fork(spawn));
+            return None;
+        }
+        Some(self.fork(spawn))
+    }
+
+    fn fork(&mut self, spawn: SpawnId) -> Input<'static> {
+        let ignores = self.random.chance(self.swarm.ignores);
+        let pid = self.kernel.fork(spawn, ignores);
+        let life = match self.random.below(8) {
+            _ if self.calm => None,
+            0 => Some(0),
+            1 => Some(self.random.below(100)),
+            2 => Some(1_000 * self.random.below(4)),
+            3..5 => Some(self.random.below(4_000)),
+            _ => None,
+        };
+        if let Some(life) = life {
+            let status = self.status();
+            self.after(life, Due::Dies(spawn, status));
+        }
+        for _ in 0..self.random.below(self.swarm.chunks_max + 1) {
+            let at = self.random.below(3_000);
+            let length = usize::try_from(self.random.below(60)).unwrap_or(0) + 1;
+            let stream = if self.random.chance(700) {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            };
+            self.after(at, Due::Writes(spawn, stream, length));
+        }
+        if self.random.chance(self.swarm.stale) {
+            let later = self.random.below(1_000);
+            let again = Input::Spawned {
+                spawn,
+                pid: Pid(99),
+            };
+            self.after(later, Due::Tell(Box::new(again)));
+        }
+        Input::Spawned { spawn, pid }
+    }
+
+    fn status(&mut self) -> ExitStatus {
+        match self.random.below(6) {
+            0 | 1 => ExitStatus::Code(0),
+            2 => ExitStatus::Code(2),
+            3 | 4 => ExitStatus::Code(1),
+            _ => ExitStatus::Signaled {
+                signal: Signal::KILL,
+                core_dumped: false,
+            },
+        }
+    }
+
+    fn signal(&mut self, spawn: SpawnId, signal: Signal) -> Option<Input<'static>> {
+        if self.random.chance(self.swarm.signal_fails) && self.kernel.lives(spawn) {
+            self.kernel.mark_unsignallable(spawn);
+            return Some(Input::SignalFailed {
+                spawn,
+                signal,
+                error: SignalError::Other("EPERM".to_owned()),
+            });
+        }
+        let ignores = self.kernel.child(spawn).filter(|c| c.ended.is_none());
+        let Some(ignores) = ignores.map(|child| child.ignores) else {
+            return Some(Input::SignalFailed {
+                spawn,
+                signal,
+                error: SignalError::NoSuchProcess,
+            });
+        };
+        let deadly = matches!(signal, Signal::TERM | Signal::INT);
+        let after = if signal == Signal::KILL {
+            if self.random.chance(self.swarm.slow_death) {
+                self.random.below(8_000)
+            } else {
+                self.random.below(5)
+            }
+        } else if !ignores && (deadly || self.random.chance(100)) {
+            self.random.below(2_000)
+        } else {
+            return None;
+        };
+        let status = if signal == Signal::KILL {
+            ExitStatus::Signaled {
+                signal,
+                core_dumped: false,
+            }
+        } else {
+            self.status()
+        };
+        self.after(after, Due::Dies(spawn, status));
+        None
+    }
+
+    fn open(&mut self, log: LogId) -> Input<'static> {
+        let broken = self.random.chance(self.swarm.log_fails);
+        self.kernel.break_log(log, broken);
+        if broken {
+            self.kernel.mark_failed(log);
+            return Input::LogFailed {
+                log,
+                error: "could not open the log: EACCES".to_owned(),
+                lost_bytes: 0,
+                open: false,
+            };
+        }
+        Input::LogOpened {
+            log,
+            size_bytes: self.kernel.size(log),
+            regular: true,
+        }
+    }
+
+    fn write(&mut self, log: LogId, length: usize) -> Option<Input<'static>> {
+        let full = self.random.chance(self.swarm.log_fails);
+        let broken = self.kernel.is_broken(log);
+        if !full && !broken {
+            self.kernel.append(log, length);
+            return None;
+        }
+        self.kernel.mark_failed(log);
+        let lost = if broken {
+            length as u64
+        } else {
+            1 + self.random.below(length as u64)
+        };
+        Some(Input::LogFailed {
+            log,
+            error: "could not write the log: ENOSPC".to_owned(),
+            lost_bytes: lost,
+            open: !broken,
+        })
+    }
+
+    fn read_config(&mut self) -> Input<'static> {
+        let result = if self.random.chance(self.swarm.config_fails) {
+            Err("Error: nonsense".to_owned())
+        } else {
+            let config = if self.calm {
+                self.facts.available.clone()
+            } else {
+                swarm::config(&mut self.random)
+            };
+            let messages = Vec::new();
+            Ok(Box::new(ReadConfig { config, messages }))
+        };
+        Input::ConfigRead { result }
+    }
+}
