@@ -28,7 +28,7 @@ use visor_core::{
 const READ_BYTES: usize = 64 << 10;
 /// Descriptors held back for refusing clients and for starting children cleanly when there are no
 /// others.
-const SPARES: usize = 8;
+const SPARES: usize = 4;
 
 /// Something a runtime waits for. Names are never used again, so a late report finds nothing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
