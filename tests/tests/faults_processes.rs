@@ -87,7 +87,7 @@ both_runtimes! {
         if !rustix::process::getuid().is_root() {
             return skip("only root can become a user without processes");
         }
-        let setup = Setup::new(runtime).sections(MANY);
+        let setup = Setup::new(runtime).supervisord("minprocs=1").sections(MANY);
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(setup.directory.path(), open).expect("open the directory");
         let uid = 40_000 + std::process::id() % 10_000;
