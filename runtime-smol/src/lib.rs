@@ -5,10 +5,12 @@
 //! readiness while this one is busy.
 
 mod alarm;
+mod executors;
 mod waiting;
 
 use alarm::Alarm;
-use smol::LocalExecutor;
+use executors::Executors;
+use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -35,9 +37,9 @@ pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
     survive_write_signals();
     unblock_all();
     mark_inherited_descriptors();
-    let executor = Rc::new(LocalExecutor::new());
-    let daemon = live(Rc::clone(&executor), config, boot, hooks);
-    match smol::block_on(executor.run(daemon)) {
+    let executors = Executors::default();
+    let daemon = live(executors.clone(), config, boot, hooks);
+    match smol::block_on(daemon.or(executors.run())) {
         Ok(status) => status,
         Err(error) => {
             // With standard error closed there is nobody to tell.
@@ -48,14 +50,9 @@ pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
     }
 }
 
-async fn live(
-    executor: Rc<LocalExecutor<'static>>,
-    config: Config,
-    boot: Boot,
-    hooks: Hooks,
-) -> io::Result<i32> {
+async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
     // Polled once before the first child, it keeps async-process from starting a thread for it.
-    executor.spawn(async_process::driver()).detach();
+    executors.prompt.spawn(async_process::driver()).detach();
     smol::future::yield_now().await;
     // One stream for each: a stream that holds too many unread signals drops any of them.
     let told = TOLD
@@ -65,7 +62,7 @@ async fn live(
     let mut deaths = async_signal::Signals::new([async_signal::Signal::Child])?;
     let (alarm, rings) = Alarm::new();
     let engine = Rc::new_cyclic(|engine| {
-        let waiting = Smol::new(Rc::clone(&executor), Weak::clone(engine), alarm);
+        let waiting = Smol::new(executors.clone(), Weak::clone(engine), alarm);
         RefCell::new(Engine::new(config, boot, hooks, waiting))
     });
     for (signal, mut stream) in told {
@@ -75,7 +72,7 @@ async fn live(
                 waiting::report(&engine, |engine| engine.signal(signal));
             }
         };
-        executor.spawn(report).detach();
+        executors.prompt.spawn(report).detach();
     }
     let weak = Rc::downgrade(&engine);
     let collect = async move {
@@ -83,7 +80,7 @@ async fn live(
             waiting::report(&weak, waiting::collect_orphans);
         }
     };
-    executor.spawn(collect).detach();
+    executors.prompt.spawn(collect).detach();
     // Children may have ended before anybody listened.
     waiting::report(&Rc::downgrade(&engine), waiting::collect_orphans);
     loop {

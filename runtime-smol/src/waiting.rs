@@ -1,10 +1,11 @@
 //! Tasks that wait, and report to the engine what they have waited for.
 
 use crate::alarm::Alarm;
+use crate::executors::Executors;
 use async_process::{Child, Command};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 use smol::future::{FutureExt, pending};
-use smol::{Async, LocalExecutor, Task};
+use smol::{Async, Task};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -52,10 +53,10 @@ pub(crate) fn collect_orphans(engine: &mut Engine<Smol>) {
     }
 }
 
-/// The executor, and what waits on it.
+/// The executors, and what waits on it.
 #[derive(Debug)]
 pub(crate) struct Smol {
-    executor: Rc<LocalExecutor<'static>>,
+    executors: Executors,
     engine: Shared,
     alarm: Alarm,
     sources: HashMap<Source, Watched>,
@@ -74,9 +75,9 @@ struct Watched {
 }
 
 impl Smol {
-    pub(crate) fn new(executor: Rc<LocalExecutor<'static>>, engine: Shared, alarm: Alarm) -> Self {
+    pub(crate) fn new(executors: Executors, engine: Shared, alarm: Alarm) -> Self {
         Self {
-            executor,
+            executors,
             engine,
             alarm,
             sources: HashMap::new(),
@@ -87,7 +88,11 @@ impl Smol {
 
     fn wait_for(&self, source: Source, io: Rc<Async<Fd>>, interest: Interest) -> Task<()> {
         let engine = Weak::clone(&self.engine);
-        self.executor.spawn(async move {
+        let executor = match source {
+            Source::Stdout(_) | Source::Stderr(_) | Source::Stdin(_) => &self.executors.children,
+            Source::Server(_) | Source::Conn(_) | Source::Log(_) => &self.executors.prompt,
+        };
+        executor.spawn(async move {
             loop {
                 let ready = readiness(&io, interest).await;
                 report(&engine, |engine| engine.ready(source, ready));
@@ -149,7 +154,7 @@ impl Waiting for Smol {
             });
             report(&engine, |engine| ended(engine, spawn, pid, status));
         };
-        self.executor.spawn(end).detach();
+        self.executors.children.spawn(end).detach();
         Ok(pid)
     }
 
@@ -173,7 +178,7 @@ impl Waiting for Smol {
             };
             report(&engine, |engine| ended(engine, spawn, pid, status));
         };
-        self.executor.spawn(end).detach();
+        self.executors.children.spawn(end).detach();
         Ok(())
     }
 }

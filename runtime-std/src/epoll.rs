@@ -21,6 +21,9 @@ const EVENTS: usize = 256;
 
 /// Exit status of a daemon that could not even begin to wait.
 const CANNOT_WAIT: i32 = 1;
+/// So many of the dead are collected, and their successors started, before others get their turn:
+/// programs that crash as fast as they start must not keep clients waiting.
+const DEATHS: usize = 16;
 
 /// Runs a daemon until its end, on the calling thread, and returns its exit status. A system that
 /// has no descriptors for an epoll and for signals ends it at once, with a line on standard error.
@@ -47,11 +50,16 @@ fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
     let waiting = Epoll::new(&signals)?;
     let mut engine = Engine::new(config, boot, hooks, waiting);
     let mut space = [MaybeUninit::uninit(); EVENTS];
+    let mut deaths = false;
     loop {
         if let Some(status) = engine.exit() {
             return Ok(status);
         }
-        let timeout = engine.deadline().map(sleep_until);
+        let timeout = if deaths {
+            Some(Timespec::default())
+        } else {
+            engine.deadline().map(sleep_until)
+        };
         let events = match epoll::wait(&engine.waiting.epoll, &mut space, timeout.as_ref()) {
             Ok((events, _)) => events,
             Err(Errno::INTR) => continue,
@@ -64,29 +72,43 @@ fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
             }
             match decode(event.data.u64()) {
                 Some(source) => engine.ready(source, readiness(event.flags)),
-                None => take_signals(&mut engine, &signals),
+                None => deaths |= take_signals(&mut engine, &signals),
             }
         }
+        deaths = deaths && collect(&mut engine);
         // What has happened comes before what has not: an exit before the end of startsecs.
         engine.wake();
     }
 }
 
-fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) {
+/// Hands on what was delivered. Returns whether a child may have ended.
+fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) -> bool {
+    let mut deaths = false;
     while let Some(delivered) = signals.read() {
         match delivered {
             // One report may stand for many.
-            Delivered::Child => {
-                while let Some((pid, status)) = reap::any() {
-                    match engine.waiting.pids.remove(&pid) {
-                        Some(spawn) => engine.exited(spawn, status),
-                        None => engine.orphan(pid, status),
-                    }
-                }
-            }
+            Delivered::Child => deaths = true,
             Delivered::Told(signal) => engine.signal(signal),
         }
     }
+    deaths
+}
+
+/// Collects some of the dead. Returns whether there may be more.
+fn collect(engine: &mut Engine<Epoll>) -> bool {
+    for _ in 0..DEATHS {
+        if engine.exit().is_some() {
+            return false;
+        }
+        match reap::any() {
+            None => return false,
+            Some((pid, status)) => match engine.waiting.pids.remove(&pid) {
+                Some(spawn) => engine.exited(spawn, status),
+                None => engine.orphan(pid, status),
+            },
+        }
+    }
+    true
 }
 
 /// How long to sleep, in whole milliseconds (finer waits need a newer kernel), never too short: to
