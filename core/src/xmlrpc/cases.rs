@@ -205,14 +205,14 @@ fn size_and_number_of_values_are_limited() {
 
 #[test]
 fn a_struct_of_many_members_costs_no_more_than_its_size() {
-    let members: String = (0..100_000)
+    let members: String = (0..20_000)
         .map(|i| format!("<member><name>{i}</name><value/></member>"))
         .collect();
     let document = one(&format!("<value><struct>{members}</struct></value>"));
     let Ok(Message::Call { params, .. }) = decode(document.as_bytes()) else {
         panic!("it is well-formed");
     };
-    assert!(matches!(&params[..], [Value::Struct(m)] if m.len() == 100_000));
+    assert!(matches!(&params[..], [Value::Struct(m)] if m.len() == 20_000));
 }
 
 #[test]
