@@ -104,8 +104,8 @@ pub enum Action {
         /// The log.
         log: LogId,
     },
-    /// Remove the file and, if the log is open, open it again. Answered by `LogOpened` (with
-    /// size 0) or `LogFailed`.
+    /// Remove the file and open it again; if the log is not open, empty the file if there is one.
+    /// Answered by `LogOpened` (with size 0) or `LogFailed`.
     ClearLog {
         /// The log.
         log: LogId,

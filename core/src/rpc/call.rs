@@ -2,10 +2,10 @@
 
 use super::fault::{Fault, FaultKind};
 use super::methods::{Method, SUPERVISOR, SYSTEM};
+use super::pystr::py_str;
 use crate::Stream;
-use crate::xmlrpc::Value;
+use crate::xmlrpc::{Value, py_int};
 use alloc::{
-    format,
     string::{String, ToString as _},
     vec::Vec,
 };
@@ -103,8 +103,8 @@ pub(super) fn find(namespaces: &[String], name: &str) -> Option<&'static Method>
 fn system(name: &str, args: &mut Args) -> Option<Call> {
     Some(match name {
         "listMethods" => Call::ListMethods,
-        "methodHelp" => Call::MethodHelp(args.loose_text()?),
-        "methodSignature" => Call::MethodSignature(args.loose_text()?),
+        "methodHelp" => Call::MethodHelp(args.any_text()?),
+        "methodSignature" => Call::MethodSignature(args.any_text()?),
         "multicall" => match args.0.next() {
             Some(Value::Array(calls)) => Call::Multicall(calls),
             _ => return None,
@@ -117,6 +117,9 @@ fn supervisor(name: &str, args: &mut Args) -> Result<Action, Fault> {
     if name == "sendProcessStdin" {
         return stdin(args);
     }
+    if name.ends_with("ProcessGroup") && matches!(args.0.as_slice().first(), Some(Value::Nil)) {
+        return Err(FaultKind::BadName.bare());
+    }
     action(name, args).ok_or_else(|| FaultKind::IncorrectParameters.bare())
 }
 
@@ -126,7 +129,7 @@ fn action(name: &str, args: &mut Args) -> Option<Action> {
     let tail =
         |args: &mut Args, stream| Some(Action::TailProcessLog(args.text()?, stream, args.range()?));
     let named = |args: &mut Args| Some(Whom::Named(args.text()?));
-    let group = |args: &mut Args| Some(Whom::Group(args.loose_text()?));
+    let group = |args: &mut Args| Some(Whom::Group(args.scalar_text()?));
     Some(match name {
         "getAPIVersion" | "getVersion" => Action::ApiVersion,
         "getSupervisorVersion" => Action::SupervisorVersion,
@@ -138,17 +141,17 @@ fn action(name: &str, args: &mut Args) -> Option<Action> {
         "shutdown" => Action::Shutdown,
         "restart" => Action::Restart,
         "reloadConfig" => Action::ReloadConfig,
-        "addProcessGroup" => Action::AddGroup(args.loose_text()?),
-        "removeProcessGroup" => Action::RemoveGroup(args.loose_text()?),
+        "addProcessGroup" => Action::AddGroup(args.any_text()?),
+        "removeProcessGroup" => Action::RemoveGroup(args.scalar_text()?),
         "startProcess" => Action::Start(named(args)?, args.flag()),
         "startProcessGroup" => Action::Start(group(args)?, args.flag()),
         "startAllProcesses" => Action::Start(Whom::All, args.flag()),
         "stopProcess" => Action::Stop(named(args)?, args.flag()),
         "stopProcessGroup" => Action::Stop(group(args)?, args.flag()),
         "stopAllProcesses" => Action::Stop(Whom::All, args.flag()),
-        "signalProcess" => Action::Signal(named(args)?, args.loose_text()?),
-        "signalProcessGroup" => Action::Signal(group(args)?, args.loose_text()?),
-        "signalAllProcesses" => Action::Signal(Whom::All, args.loose_text()?),
+        "signalProcess" => Action::Signal(named(args)?, args.signal()?),
+        "signalProcessGroup" => Action::Signal(group(args)?, args.signal()?),
+        "signalAllProcesses" => Action::Signal(Whom::All, args.signal()?),
         "getAllConfigInfo" => Action::AllConfigInfo,
         "getProcessInfo" => Action::ProcessInfo(args.text()?),
         "getAllProcessInfo" => Action::AllProcessInfo,
@@ -170,22 +173,17 @@ fn stdin(args: &mut Args) -> Result<Action, Fault> {
     let chars = match args.0.next() {
         Some(Value::Str(text)) => text.into_bytes(),
         Some(Value::Base64(bytes)) => bytes,
-        Some(Value::Int(number)) => {
-            return Err(FaultKind::IncorrectParameters.about(number.to_string()));
-        }
-        Some(Value::Bool(truth)) => {
-            return Err(FaultKind::IncorrectParameters.about(py_bool(truth)));
-        }
+        Some(Value::Nil) | None => return Err(wrong()),
         Some(
-            Value::Nil | Value::Double(_) | Value::DateTime(_) | Value::Array(_) | Value::Struct(_),
-        )
-        | None => return Err(wrong()),
+            other @ (Value::Int(_)
+            | Value::Bool(_)
+            | Value::Double(_)
+            | Value::DateTime(_)
+            | Value::Array(_)
+            | Value::Struct(_)),
+        ) => return Err(FaultKind::IncorrectParameters.about(py_str(&other))),
     };
     Ok(Action::SendStdin(name, chars))
-}
-
-const fn py_bool(truth: bool) -> &'static str {
-    if truth { "True" } else { "False" }
 }
 
 /// Parameters, one after the other.
@@ -207,36 +205,38 @@ impl Args {
         }
     }
 
-    /// A text where a number will do as well: `signalProcess('web', 15)`.
-    fn loose_text(&mut self) -> Option<String> {
-        match self.0.as_slice().first()? {
-            Value::Int(number) => {
-                let text = number.to_string();
-                self.0.next();
-                Some(text)
-            }
-            Value::Nil
+    /// Anything that can be a name: groups are looked up by whatever is given.
+    fn scalar_text(&mut self) -> Option<String> {
+        match self.0.next()? {
+            Value::Array(_) | Value::Struct(_) => None,
+            scalar @ (Value::Nil
+            | Value::Int(_)
             | Value::Bool(_)
             | Value::Double(_)
+            | Value::Str(_)
+            | Value::DateTime(_)
+            | Value::Base64(_)) => Some(py_str(&scalar)),
+        }
+    }
+
+    /// Anything, as a text.
+    fn any_text(&mut self) -> Option<String> {
+        Some(py_str(&self.0.next()?))
+    }
+
+    /// A signal's name, or its number in any form.
+    fn signal(&mut self) -> Option<String> {
+        match self.0.as_slice().first()? {
+            Value::Int(_) | Value::Bool(_) | Value::Double(_) => {
+                self.int().map(|number| number.to_string())
+            }
+            Value::Nil
             | Value::Str(_)
             | Value::DateTime(_)
             | Value::Base64(_)
             | Value::Array(_)
             | Value::Struct(_) => self.text(),
         }
-    }
-
-    /// Anything that can be shown as a text.
-    fn any_text(&mut self) -> Option<String> {
-        Some(match self.0.next()? {
-            Value::Nil => "None".into(),
-            Value::Int(number) => number.to_string(),
-            Value::Bool(truth) => py_bool(truth).into(),
-            Value::Double(number) => format!("{number:?}"),
-            Value::Str(text) | Value::DateTime(text) => text,
-            Value::Base64(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Value::Array(_) | Value::Struct(_) => return None,
-        })
     }
 
     /// A truth as Python sees it, true if it is left out.
@@ -268,7 +268,7 @@ impl Args {
             // Saturates; not a number is 0.
             Value::Double(number) => Some(number as i64),
             // Clients that do not tell numbers from texts are understood, as by the reference.
-            Value::Str(text) => text.trim().parse().ok(),
+            Value::Str(text) => py_int(&text),
             Value::Nil
             | Value::DateTime(_)
             | Value::Base64(_)

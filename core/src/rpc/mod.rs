@@ -10,6 +10,7 @@ mod fault;
 mod log;
 mod methods;
 mod processes;
+mod pystr;
 mod system;
 mod task;
 mod view;

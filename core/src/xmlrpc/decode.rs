@@ -1,7 +1,7 @@
 //! Reading what clients send: a push decoder over rxml.
 
 mod head;
-mod number;
+pub(super) mod number;
 
 use super::{Message, Name, Value};
 use alloc::{

@@ -174,7 +174,7 @@ const fn needs_escape(c: char) -> bool {
 
 /// A float as Python's `repr` shows it: the shortest digits that read back, with an exponent below
 /// 1e-4 and from 1e16 on.
-fn py_float(number: f64) -> String {
+pub(crate) fn py_float(number: f64) -> String {
     if number.is_nan() {
         return String::from("nan");
     }

@@ -2,7 +2,7 @@
 
 use super::sink::{Sink, Written};
 use super::{Fd, errno_name};
-use rustix::fs::{FileType, fstat, stat};
+use rustix::fs::{FileType, Mode, OFlags, fstat, stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use visor_core::{Input, LogId};
@@ -191,7 +191,7 @@ impl Logs {
         self.insert(log, path, sink)
     }
 
-    /// Removes a log's file, and opens it again if it is open.
+    /// Removes a log's file and opens it again; one that is not open is emptied where it is.
     pub fn clear(&mut self, log: LogId, path: &str) -> Input<'static> {
         if let Some(Log {
             sink: Some(sink), ..
@@ -201,17 +201,18 @@ impl Logs {
             // Nothing is kept behind a pipe or a terminal, and its name is not ours to remove.
             return opened(log, 0, false);
         }
+        if !self.open.contains_key(&log) {
+            return match empty(path) {
+                Ok(()) | Err(Errno::NOENT) => opened(log, 0, true),
+                Err(error) => failed(log, problem("clear", path, error), 0, false),
+            };
+        }
         match rustix::fs::unlink(path) {
-            Ok(()) | Err(Errno::NOENT) => {}
+            Ok(()) | Err(Errno::NOENT) => self.open(log, path.to_owned(), false),
             Err(error) => {
                 let open = self.open.get(&log).is_some_and(|open| open.sink.is_some());
-                return failed(log, problem("remove", path, error), 0, open);
+                failed(log, problem("remove", path, error), 0, open)
             }
-        }
-        if self.open.contains_key(&log) {
-            self.open(log, path.to_owned(), false)
-        } else {
-            opened(log, 0, true)
         }
     }
 
@@ -273,6 +274,17 @@ fn failed(log: LogId, error: String, lost_bytes: u64, open: bool) -> Input<'stat
         lost_bytes,
         open,
     }
+}
+
+/// Empties a regular file; what is none has nothing to be emptied, and opening it could block.
+fn empty(path: &str) -> Result<(), Errno> {
+    let known = stat(path)?;
+    if !FileType::from_raw_mode(known.st_mode).is_file() {
+        return Ok(());
+    }
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    rustix::fs::ftruncate(&file, 0)
 }
 
 fn problem(verb: &str, path: &str, error: Errno) -> String {
@@ -385,7 +397,7 @@ mod tests {
         let mut logs = Logs::default();
         fs::write(dir.path("x"), "abc").unwrap();
         assert_eq!(logs.clear(LOG, &dir.path("x")), opened(LOG, 0, true));
-        assert_eq!(dir.read("x"), "entity not found");
+        assert_eq!(dir.read("x"), "");
         let _ = logs.open(LOG, dir.path("x"), false);
         let _ = logs.write(LOG, b"abc");
         assert_eq!(logs.clear(LOG, &dir.path("x")), opened(LOG, 0, true));

@@ -12,13 +12,18 @@ const DECLARATION_BYTES_MAX: usize = 256;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const DECLARATION: &[u8] = b"<?xml";
 
+const DOCTYPE: &[u8] = b"<!DOCTYPE";
+/// Longest document type. One that defines something is refused.
+const DOCTYPE_BYTES_MAX: usize = 512;
+
 /// Everything before the root element.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     /// At most as much as a declaration needs, and what came with it.
     pending: Vec<u8>,
-    /// Byte order mark and declaration are behind; only white space is left.
+    /// Byte order mark and declaration are behind; only white space is left, and a document type.
     blank: bool,
+    has_type: bool,
 }
 
 impl Head {
@@ -28,17 +33,46 @@ impl Head {
         if !self.blank && !self.declaration()? {
             return Ok(None);
         }
-        let spaces = self
-            .pending
-            .iter()
-            .take_while(|c| c.is_ascii_whitespace())
-            .count();
-        self.pending.drain(..spaces);
+        self.skip_spaces();
+        if !self.has_type && self.pending.len() > 1 && !self.document_type()? {
+            return Ok(None);
+        }
         match self.pending.as_slice() {
             [] | [b'<'] => Ok(None),
             // The declaration is only allowed at the very start; other instructions not at all.
             [b'<', b'?', ..] => Err(DecodeError::Xml("misplaced instruction".into())),
             _ => Ok(Some(core::mem::take(&mut self.pending))),
+        }
+    }
+
+    fn skip_spaces(&mut self) {
+        let spaces = self.pending.iter().take_while(|c| c.is_ascii_whitespace());
+        let spaces = spaces.count();
+        self.pending.drain(..spaces);
+    }
+
+    /// Takes off a document type that only names itself; whether more is needed to know.
+    fn document_type(&mut self) -> Result<bool, DecodeError> {
+        let pending = self.pending.as_slice();
+        if pending.len() < DOCTYPE.len() && DOCTYPE.starts_with(pending) {
+            return Ok(false);
+        }
+        if !pending.starts_with(DOCTYPE) {
+            self.has_type = true;
+            return Ok(true);
+        }
+        let shown = pending.get(..DOCTYPE_BYTES_MAX).unwrap_or(pending);
+        match shown.iter().position(|c| matches!(c, b'>' | b'[')) {
+            Some(end) if shown.get(end) == Some(&b'>') => {
+                self.pending.drain(..=end);
+                self.has_type = true;
+                self.skip_spaces();
+                Ok(true)
+            }
+            None if shown.len() < DOCTYPE_BYTES_MAX => Ok(false),
+            Some(_) | None => Err(DecodeError::Xml(
+                "a document type that defines things".into(),
+            )),
         }
     }
 

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 /// Python's `int()`: white space around, a sign, single underscores between digits. What does not
 /// fit becomes the nearest that does, as Python has no limit and clients may rely on that.
-pub(super) fn py_int(text: &str) -> Option<i64> {
+pub(crate) fn py_int(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = bare_digits(text.strip_prefix(['+', '-']).unwrap_or(text))?;
     if !digits.bytes().all(|c| c.is_ascii_digit()) {
@@ -24,7 +24,7 @@ pub(super) fn py_int(text: &str) -> Option<i64> {
 }
 
 /// Python's `float()`.
-pub(super) fn py_float(text: &str) -> Option<f64> {
+pub(crate) fn py_float(text: &str) -> Option<f64> {
     bare_digits(text.trim())?.parse().ok()
 }
 
