@@ -141,6 +141,8 @@ fn show_bytes(data: &[u8]) -> String {
     format!("{} bytes {text:?}{more}", data.len())
 }
 
+// Whatever is not long is shown as it is.
+#[allow(clippy::wildcard_enum_match_arm)]
 fn show_input(input: &Input<'_>) -> String {
     match input {
         Input::ChildOutput {
@@ -156,6 +158,8 @@ fn show_input(input: &Input<'_>) -> String {
     }
 }
 
+// As above.
+#[allow(clippy::wildcard_enum_match_arm)]
 fn show_action(action: &Action) -> String {
     match action {
         Action::WriteLog { log, data } => {

@@ -12,7 +12,8 @@ struct Difference {
 
 /// `differences.txt`: a case's name, then indented `why:` and `ours:`.
 fn differences() -> BTreeMap<String, Difference> {
-    let text = fs::read_to_string(corpus::directory().join("differences.txt")).unwrap();
+    let text = fs::read_to_string(corpus::directory().join("differences.txt"))
+        .expect("the list of differences");
     let mut found: BTreeMap<String, Difference> = BTreeMap::new();
     let mut name = String::new();
     for line in text.lines() {

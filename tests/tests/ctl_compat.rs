@@ -127,9 +127,13 @@ impl Replay {
     fn config(&mut self, sections: &str) {
         let sections = format!("{MARK}{}", self.fill(sections));
         if let Some(daemon) = &self.daemon {
-            let text = std::fs::read_to_string(daemon.config()).unwrap();
-            let head = text.split(MARK).next().unwrap().to_owned();
-            std::fs::write(daemon.config(), head + &sections).unwrap();
+            let text = std::fs::read_to_string(daemon.config()).expect("a recorded session");
+            let head = text
+                .split(MARK)
+                .next()
+                .expect("a recorded session")
+                .to_owned();
+            std::fs::write(daemon.config(), head + &sections).expect("a recorded session");
         } else {
             self.setup = self.setup.take().map(|setup| setup.sections(&sections));
         }
@@ -149,7 +153,7 @@ impl Replay {
             }
             ["file", path, ref lines @ ..] => {
                 let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-                std::fs::write(self.fill(path), self.fill(&text)).unwrap();
+                std::fs::write(self.fill(path), self.fill(&text)).expect("a recorded session");
             }
             _ => panic!("unknown directive {words:?}"),
         }
@@ -162,7 +166,7 @@ impl Replay {
                 .arg("-c")
                 .arg(self.directory.join("supervisord.conf"));
         }
-        command.args(shell_words(&self.fill(&run.line)).unwrap());
+        command.args(shell_words(&self.fill(&run.line)).expect("a recorded session"));
         command.current_dir(&self.directory).env_remove("TERM");
         let seen = self.seen(finish(command, &self.fill(&run.typed)));
         let expected = match &run.ours {
@@ -277,7 +281,9 @@ fn replay(name: &str, pairing: Pairing) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("compat/ctl")
         .join(name);
-    let steps = parse(&std::fs::read_to_string(path.with_extension("session")).unwrap());
+    let steps = parse(
+        &std::fs::read_to_string(path.with_extension("session")).expect("a recorded session"),
+    );
     let setup = Setup::new(pairing.daemon());
     let mut replay = Replay {
         pairing,
@@ -337,13 +343,13 @@ sessions! { asking acting logs changing errors ending }
 fn at_least_120_command_lines_are_recorded() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/ctl");
     let mut lines = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(directory).expect("a recorded session") {
+        let path = entry.expect("a recorded session").path();
         if path
             .extension()
             .is_some_and(|extension| extension == "session")
         {
-            let steps = parse(&std::fs::read_to_string(path).unwrap());
+            let steps = parse(&std::fs::read_to_string(path).expect("a recorded session"));
             let runs = steps.iter().filter_map(|step| match step {
                 Step::Run(run) => Some(run),
                 Step::Config(_) | Step::Directive(_) => None,

@@ -290,7 +290,7 @@ fn output(
         // The reference expands this value twice.
         let text = match text {
             Cow::Borrowed(text) if !text.contains('%') => Cow::Borrowed(text),
-            text => Cow::Owned(reader.expand_again(text, names)),
+            Cow::Borrowed(_) | Cow::Owned(_) => Cow::Owned(reader.expand_again(text, names)),
         };
         match values::log_target(&text, reader.lookups) {
             Ok(target) => output.logfile = target,

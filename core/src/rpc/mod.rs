@@ -1,7 +1,7 @@
 //! The methods clients call: names and types, checks, faults, and answers that come later.
 //!
-//! A call is read into a [`Call`] and begun by the supervisor. What cannot be answered at once
-//! becomes a [`Task`]: data that says what is still awaited. Notices and reports resolve it; nobody
+//! A call is read into a `Call` and begun by the supervisor. What cannot be answered at once
+//! becomes a `Task`: data that says what is still awaited. Notices and reports resolve it; nobody
 //! polls.
 
 mod begin;

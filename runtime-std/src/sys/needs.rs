@@ -83,9 +83,12 @@ pub fn answer(need: &Need) -> Answer {
 }
 
 fn read(path: &str) -> Result<FileContent, FileError> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => FileError::NotFound,
-        _ => FileError::Unreadable(super::error_name(&error)),
+    let unreadable = |error: std::io::Error| {
+        if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+            FileError::NotFound
+        } else {
+            FileError::Unreadable(super::error_name(&error))
+        }
     };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;

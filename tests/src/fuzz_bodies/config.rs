@@ -50,7 +50,7 @@ fn asks_for_many_processes(text: &[u8]) -> bool {
 
 fn line_count(file: &[u8]) -> u32 {
     let ends = file.iter().filter(|byte| matches!(byte, b'\n' | b'\r'));
-    u32::try_from(ends.count()).unwrap() + 1
+    u32::try_from(ends.count()).map_or(u32::MAX, |count| count.saturating_add(1))
 }
 
 fn options(seed: u8) -> LoadOptions {
