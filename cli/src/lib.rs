@@ -2,9 +2,11 @@
 //! are worth testing without starting a process.
 
 pub mod check;
+pub mod completion;
 pub mod ctl;
 pub mod daemon;
 pub mod getopt;
+pub mod manual;
 pub mod pidproxy;
 pub mod replay;
 pub mod search;

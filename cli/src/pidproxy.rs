@@ -23,6 +23,11 @@ TERM, INT, QUIT, HUP, USR1 and USR2 are passed on; after the first three pidprox
 when the command does.
 ";
 
+/// What is printed for a wrong command line; `{program}` stands for the program's name.
+pub(crate) const fn help() -> &'static str {
+    USAGE
+}
+
 /// Exit status of a wrong command line.
 const WRONG_USE: i32 = 1;
 

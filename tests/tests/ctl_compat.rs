@@ -2,8 +2,9 @@
 //! reference's daemon, the reference's client with our daemon. `tests/compat/ctl/README.md`
 //! describes the format.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use visor_core::text::shell_words;
 use visor_tests::e2e::{Daemon, Finished, Runtime, Setup, binary, free_port, reference, skip};
 
@@ -19,10 +20,10 @@ enum Pairing {
 }
 
 impl Pairing {
-    fn client(self) -> PathBuf {
+    fn client(self, directory: &Path) -> Client {
         match self {
-            Self::Ours(_) | Self::OursToReference => binary("supervisorctl"),
-            Self::ReferenceToOurs => reference("supervisorctl").expect("checked before"),
+            Self::Ours(_) | Self::OursToReference => Client::Program(binary("supervisorctl")),
+            Self::ReferenceToOurs => Client::Interpreter(Interpreter::start(directory)),
         }
     }
 
@@ -36,6 +37,69 @@ impl Pairing {
 
     fn needs_reference(self) -> bool {
         !matches!(self, Self::Ours(_))
+    }
+}
+
+/// What runs command lines.
+enum Client {
+    Program(PathBuf),
+    Interpreter(Interpreter),
+}
+
+/// The reference's client, see `client.py`: starting Python for each line would take minutes.
+struct Interpreter {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+    directory: PathBuf,
+}
+
+impl Interpreter {
+    fn start(directory: &Path) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat/ctl/client.py");
+        let mut process = Command::new(reference("python").expect("checked before"))
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .env_remove("TERM")
+            .spawn()
+            .expect("start Python");
+        let answers = BufReader::new(process.stdout.take().expect("piped"));
+        Self {
+            process,
+            answers,
+            directory: directory.to_path_buf(),
+        }
+    }
+
+    fn run(&mut self, words: &[String], typed: &str) -> Finished {
+        let file = |name: &str, text: &str| {
+            let path = self.directory.join(name);
+            std::fs::write(&path, text).expect("a recorded session");
+            path
+        };
+        let files = [file("in", typed), file("out", ""), file("err", "")];
+        let request = serde_json::json!({
+            "words": words, "directory": self.directory,
+            "stdin": files[0], "stdout": files[1], "stderr": files[2],
+        });
+        let input = self.process.stdin.as_mut().expect("piped");
+        writeln!(input, "{request}").expect("a recorded session");
+        let mut answer = String::new();
+        self.answers
+            .read_line(&mut answer)
+            .expect("a recorded session");
+        Finished {
+            code: answer.trim().parse().ok(),
+            stdout: std::fs::read_to_string(&files[1]).expect("a recorded session"),
+            stderr: std::fs::read_to_string(&files[2]).expect("a recorded session"),
+        }
+    }
+}
+
+impl Drop for Interpreter {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -111,6 +175,7 @@ fn parse(text: &str) -> Vec<Step> {
 
 struct Replay {
     pairing: Pairing,
+    client: Client,
     daemon: Option<Daemon>,
     setup: Option<Setup>,
     directory: PathBuf,
@@ -160,15 +225,27 @@ impl Replay {
     }
 
     fn run(&mut self, run: &Run) {
-        let mut command = Command::new(self.pairing.client());
+        let mut words = shell_words(&self.fill(&run.line)).expect("a recorded session");
         if !run.options.iter().any(|option| option == "raw") {
-            command
-                .arg("-c")
-                .arg(self.directory.join("supervisord.conf"));
+            let config = self.directory.join("supervisord.conf");
+            words.splice(
+                0..0,
+                ["-c".to_owned(), config.to_string_lossy().into_owned()],
+            );
         }
-        command.args(shell_words(&self.fill(&run.line)).expect("a recorded session"));
-        command.current_dir(&self.directory).env_remove("TERM");
-        let seen = self.seen(finish(command, &self.fill(&run.typed)));
+        let typed = self.fill(&run.typed);
+        let done = match &mut self.client {
+            Client::Interpreter(interpreter) => interpreter.run(&words, &typed),
+            Client::Program(program) => {
+                let mut command = Command::new(program);
+                command
+                    .args(words)
+                    .current_dir(&self.directory)
+                    .env_remove("TERM");
+                finish(command, &typed)
+            }
+        };
+        let seen = self.seen(&done);
         let expected = match &run.ours {
             Some(ours) if self.pairing != Pairing::ReferenceToOurs => ours,
             Some(_) | None => &run.recorded,
@@ -181,7 +258,7 @@ impl Replay {
         }
     }
 
-    fn seen(&self, done: Finished) -> Seen {
+    fn seen(&self, done: &Finished) -> Seen {
         let stderr = if done.stderr.is_empty() {
             ""
         } else {
@@ -195,7 +272,6 @@ impl Replay {
 }
 
 fn finish(mut command: Command, typed: &str) -> Finished {
-    use std::io::Write;
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -247,6 +323,17 @@ fn normal_line(line: &str) -> String {
     if !line.is_empty() && !line.starts_with('0') && line.bytes().all(|c| c.is_ascii_digit()) {
         return "PID".to_owned();
     }
+    // The head is not as long everywhere.
+    if let Some((before, rest)) = line.split_once("[line ")
+        && let Some((_, after)) = rest.split_once(']')
+        && !rest.starts_with('N')
+    {
+        return normal_line(&format!("{before}[line N]{after}"));
+    }
+    // Behind a Python class the reference names its own source file.
+    if let Some((before, _)) = line.split_once(": file: ") {
+        return format!("{before}: file: FILE line: N");
+    }
     let words: Vec<&str> = line.split(' ').collect();
     let number = |word: &str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_digit());
     let mut out: Vec<String> = Vec::new();
@@ -287,6 +374,7 @@ fn replay(name: &str, pairing: Pairing) {
     let setup = Setup::new(pairing.daemon());
     let mut replay = Replay {
         pairing,
+        client: pairing.client(setup.directory.path()),
         daemon: None,
         directory: setup.directory.path().to_path_buf(),
         setup: Some(setup),

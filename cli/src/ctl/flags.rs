@@ -179,7 +179,7 @@ fn configuration(program: &str, given: &Given) -> Result<CtlConfig, Stop> {
 }
 
 /// What `--help` prints.
-pub(super) fn help(program: &str) -> String {
+pub(crate) fn help(program: &str) -> String {
     let mut text = format!(
         "supervisorctl: see and control the programs that supervisord runs\n\n\
          Usage: {program} [options] [action [arguments]]\n\n\

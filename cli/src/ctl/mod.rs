@@ -6,6 +6,7 @@ mod flags;
 mod shell;
 mod terminal;
 
+pub(crate) use flags::help;
 pub use flags::{FLAGS, Flag};
 
 use driver::Driver;

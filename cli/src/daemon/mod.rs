@@ -87,6 +87,11 @@ fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
+/// What `-h` prints; `{program}` and `{runtime}` stand for names.
+pub(crate) const fn help() -> &'static str {
+    flags::HELP
+}
+
 /// Whether the values of flags can be used, which is looked at before any file is.
 fn check_flags(flags: &[Flag]) -> Result<(), String> {
     let mut loader = Loader::new(LoadOptions {

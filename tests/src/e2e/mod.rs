@@ -11,6 +11,7 @@ mod binaries;
 mod daemon;
 mod directory;
 mod processes;
+mod pty;
 mod rpc;
 mod wait;
 
@@ -20,6 +21,7 @@ pub use directory::Directory;
 pub use processes::{
     alive, children, descriptors, free_port, process_state, send_signal, voluntary_switches,
 };
+pub use pty::Pty;
 pub use rpc::{Endpoint, Value, call};
 pub use wait::{LIMIT, until, until_within};
 
