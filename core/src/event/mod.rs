@@ -66,18 +66,24 @@ impl Event {
     }
 
     /// Header line and payload, as they are written to a listener's standard input. `len:` counts
-    /// bytes, as the format's documentation says, where the reference counts characters.
+    /// characters, as with the reference and as the listeners written for it read them.
     #[must_use]
     pub fn encode(&self, identifier: &str, pool: &str, pool_serial: u64) -> Vec<u8> {
         let header = format!(
             "ver:3.0 server:{identifier} serial:{} pool:{pool} poolserial:{pool_serial} eventname:{} len:{}\n",
             self.serial,
             self.kind.name(),
-            self.payload.len()
+            self.characters()
         );
         let mut bytes = header.into_bytes();
         bytes.extend_from_slice(&self.payload);
         bytes
+    }
+
+    /// Every byte that does not continue a character begins one: payloads are UTF-8.
+    fn characters(&self) -> usize {
+        let begins = |byte: &&u8| **byte & 0xc0 != 0x80;
+        self.payload.iter().filter(begins).count()
     }
 }
 
@@ -88,7 +94,7 @@ mod tests {
     use alloc::string::String;
 
     #[test]
-    fn the_length_counts_bytes_and_not_characters() {
+    fn the_length_counts_characters_as_listeners_read_them() {
         let event = Event::new(
             0,
             &Occurrence::Remote {
@@ -99,7 +105,7 @@ mod tests {
         let sent = String::from_utf8(event.encode("s", "p", 0)).unwrap();
         assert_eq!(
             sent,
-            "ver:3.0 server:s serial:0 pool:p poolserial:0 eventname:REMOTE_COMMUNICATION len:10\ntype:é\nü"
+            "ver:3.0 server:s serial:0 pool:p poolserial:0 eventname:REMOTE_COMMUNICATION len:8\ntype:é\nü"
         );
     }
 

@@ -160,7 +160,7 @@ impl World {
                 let (_, value) = header.split_once(key).unwrap();
                 String::from(value.split(' ').next().unwrap())
             };
-            assert_eq!(field("len:"), format!("{}", payload.len()));
+            assert_eq!(field("len:"), format!("{}", payload.chars().count()));
             events.push((field("eventname:"), payload.into()));
             self.say(name, b"RESULT 2\nOKREADY\n");
         }
