@@ -1,5 +1,6 @@
 //! What the tests of visor share.
 
+pub mod browser;
 pub mod compat;
 pub mod config;
 pub mod e2e;

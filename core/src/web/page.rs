@@ -2,6 +2,7 @@
 
 use super::html::escape;
 use super::{PageView, html_response};
+use crate::Mood;
 use crate::http::form::{Fields, percent_encode};
 use crate::http::{Response, Status};
 use crate::process::{ProcessInfo, ProcessState};
@@ -60,10 +61,11 @@ fn is_error(message: &str) -> bool {
 
 fn header(body: &mut String, view: &PageView) {
     body.push_str(&format!(
-        "<header>\n<h1>{}</h1>\n<span id=\"mood\" class=\"mood\">{}</span>\n\
+        "<header>\n<h1>{}</h1>\n<span id=\"mood\" class=\"mood{}\">{}</span>\n\
          <span id=\"live\" class=\"live\" hidden>live</span>\n\
          <button type=\"button\" id=\"theme\" class=\"quiet\" hidden>Theme: system</button>\n</header>\n",
         escape(&view.identifier),
+        if view.mood == Mood::Running { "" } else { " ending" },
         view.mood.name().to_lowercase(),
     ));
 }
@@ -127,7 +129,7 @@ fn summary(body: &mut String, view: &PageView) {
         if count > 0 {
             let name = state.name().to_lowercase();
             body.push_str(&format!(
-                "<span class=\"state {name}\">{count} {name}</span> "
+                "<a class=\"state {name}\" href=\"/?state={name}\">{count} {name}</a> "
             ));
         }
     }

@@ -44,7 +44,7 @@ function append(text) {
 
 async function run() {
   const decoder = new TextDecoder();
-  const answer = await fetch(log.dataset.source);
+  const answer = await fetch(location.origin + log.dataset.source);
   if (!answer.ok) throw new Error(answer.statusText);
   log.replaceChildren();
   document.getElementById("note").textContent = "";

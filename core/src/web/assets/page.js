@@ -7,6 +7,8 @@ const message = document.getElementById("message");
 const live = document.getElementById("live");
 const summaryOrder = ["fatal", "backoff", "unknown", "exited", "starting", "stopping", "running", "stopped"];
 const ups = ["running", "starting", "backoff"];
+// Without a name and password that may stand in the page's own address: fetch refuses those.
+const base = location.origin;
 let clockSkew = 0;
 
 function rows() { return table.querySelectorAll("tr[data-id]"); }
@@ -34,8 +36,9 @@ function summarize() {
   const counts = {};
   for (const row of rows()) counts[row.dataset.state] = (counts[row.dataset.state] || 0) + 1;
   const badges = summaryOrder.filter((state) => counts[state]).map((state) => {
-    const badge = document.createElement("span");
+    const badge = document.createElement("a");
     badge.className = "state " + state;
+    badge.href = "/?state=" + state;
     badge.textContent = counts[state] + " " + state;
     return badge;
   });
@@ -47,7 +50,9 @@ function summarize() {
 
 function snapshot(data) {
   clockSkew = data.now - Date.now() / 1000;
-  document.getElementById("mood").textContent = data.mood.toLowerCase();
+  const mood = document.getElementById("mood");
+  mood.textContent = data.mood.toLowerCase();
+  mood.classList.toggle("ending", data.mood !== "RUNNING");
   for (const input of document.querySelectorAll("input[name=token]")) input.value = data.token;
   const known = new Set(data.processes.map((process) => process.id));
   const same = known.size === rows().length && [...rows()].every((row) => known.has(row.dataset.id));
@@ -59,7 +64,7 @@ function snapshot(data) {
 
 // Groups have come or gone: the daemon writes the table, so that there is one place that does.
 async function rebuild() {
-  const answer = await fetch("/", { headers: { Accept: "text/html" } });
+  const answer = await fetch(base + "/", { headers: { Accept: "text/html" } });
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const focused = document.activeElement && document.activeElement.closest("tr[data-id]");
   table.replaceChildren(...fresh.getElementById("processes").childNodes);
@@ -69,7 +74,7 @@ async function rebuild() {
 }
 
 function listen() {
-  const source = new EventSource("/events");
+  const source = new EventSource(base + "/events");
   source.addEventListener("open", () => { live.hidden = false; live.textContent = "live"; live.classList.remove("lost"); });
   source.addEventListener("error", () => {
     live.hidden = false; live.textContent = "reconnecting"; live.classList.add("lost");
@@ -120,7 +125,7 @@ document.addEventListener("submit", async (event) => {
   fields.set("action", button.value);
   button.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch("/", { method: "POST", body: fields, headers: { Accept: "application/json" } });
+    const answer = await fetch(base + "/", { method: "POST", body: fields, headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(answer.status === 403 ? "the page was older than the daemon; try again" : answer.statusText);
     const said = await answer.json();
     say(said.message, said.ok);
@@ -152,6 +157,14 @@ function filter() {
   document.getElementById("none").hidden = any || rows().length === 0;
 }
 
+document.getElementById("summary").addEventListener("click", (event) => {
+  const badge = event.target.closest("a");
+  if (!badge) return;
+  event.preventDefault();
+  const state = new URL(badge.href).searchParams.get("state");
+  filterState.value = filterState.value === state ? "" : state;
+  filter();
+});
 filterForm.addEventListener("submit", (event) => { event.preventDefault(); filter(); });
 filterForm.querySelector("button").hidden = true;
 filterText.addEventListener("input", filter);
