@@ -55,6 +55,8 @@ OWNERS = [
 # Lines whose presence depends on when the reference happened to look: reports of a client's wait, and RUNNING with
 # startsecs=0, which is not logged when the exit is noticed first.
 HASTE = re.compile(r"INFO waiting for \S+ to stop$|INFO success: .* > than 0 seconds")
+# The headers of HTTP answers that are recorded; the text is recorded if it is plain.
+HEADERS = ("content-type", "location", "www-authenticate", "transfer-encoding", "connection")
 
 
 class Failed(Exception):
@@ -247,6 +249,25 @@ class Run:
         conn.close()
         return answer.status, answer.getheader("Content-Type"), data
 
+    def converse(self, text, until):
+        """Sends a request as it is written, reads until the answer ends (or holds a text), and keeps what counts."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(DEADLINE)
+            s.connect(self.at("s.sock"))
+            s.sendall((text.rstrip("\n") + "\n\n").replace("\n", "\r\n").encode("utf-8"))
+            answer = b""
+            while not (until and until.encode() in answer):
+                data = s.recv(65536)
+                if not data:
+                    break
+                answer += data
+        head, _, body = answer.decode("utf-8", "backslashreplace").partition("\r\n\r\n")
+        first, *fields = head.split("\r\n")
+        kept = [f.split(": ", 1) for f in fields]
+        kept = sorted("%s: %s" % (k.title(), v) for k, v in kept if k.lower() in HEADERS)
+        plain = [k for k in kept if k.startswith("Content-Type: text/plain")]
+        return "\n".join([first] + kept + ([body.replace("\r\n", "\n")] if plain else []))
+
     def rpc(self, method, args):
         status, _, data = self.request(xml_call(method, args))
         if status != 200:
@@ -320,6 +341,10 @@ class Run:
             status, kind, data = self.request(self.subst(text), *words[1:2])
             text = "HTTP %d %s\n" % (status, kind) + (data if status == 200 else "")
             self.results.append((line, Raw(text)))
+        elif verb == "http":
+            text = next(t for p, t, _ in self.s.files if p == words[0])
+            until = self.subst(rest.partition(" ")[2])
+            self.results.append((line, Raw(self.converse(self.subst(text), until))))
         elif verb == "start":
             ident, _, rest = rest.partition(" ")
             box = []
@@ -422,6 +447,7 @@ class Run:
         text = re.sub(r"when:\d+", "when:<when>", text)
         text = re.sub(r"\blen:\d+", "len:<len>", text)
         text = re.sub(r"uptime \d+:\d\d:\d\d", "uptime <uptime>", text)
+        text = re.sub(r"[A-Z][a-z]{2}%20[A-Z][a-z]{2}%20(%20)?\d{1,2}%20\d\d%3A\d\d%3A\d\d%20\d{4}", "<time>", text)
         text = re.sub(r"[A-Z][a-z]{2} \d\d \d\d:\d\d [AP]M", "<date>", text)
         return re.sub(r"socket:\[\d+\]", "socket:[<inode>]", text)
 

@@ -43,6 +43,50 @@ pub(super) fn post(socket: &Path, path: &str, body: &str) -> io::Result<Answer> 
     })
 }
 
+/// The headers of answers that are recorded; the text is recorded if it is plain.
+const HEADERS: [&str; 5] = [
+    "Content-Type",
+    "Location",
+    "Www-Authenticate",
+    "Transfer-Encoding",
+    "Connection",
+];
+
+/// Sends a request as it is written, reads until the answer ends or holds a text, and keeps what
+/// counts of it.
+pub(super) fn converse(socket: &Path, request: &str, until: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let request = format!("{}\n\n", request.trim_end_matches('\n'));
+    stream.write_all(request.replace('\n', "\r\n").as_bytes())?;
+    let mut answer = String::new();
+    let mut buffer = [0; 65536];
+    while until.is_empty() || !answer.contains(until) {
+        match stream.read(&mut buffer)? {
+            0 => break,
+            count => answer.push_str(&super::observe::text_of(buffer.get(..count).unwrap_or(&[]))),
+        }
+    }
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap_or("").to_owned();
+    let field = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        let name = HEADERS
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(name))?;
+        Some(format!("{name}: {value}"))
+    };
+    let mut kept: Vec<String> = lines.filter_map(field).collect();
+    kept.sort();
+    let plain = |line: &String| line.starts_with("Content-Type: text/plain");
+    if kept.iter().any(plain) {
+        kept.push(body.replace("\r\n", "\n"));
+    }
+    kept.insert(0, first);
+    Ok(kept.join("\n"))
+}
+
 /// The text of a call.
 pub(super) fn request(method: &str, params: &[Value]) -> String {
     let params = params.iter().map(encode);

@@ -211,6 +211,10 @@ impl<'a> Names<'a> {
             text = replace_shape(&text, shape, "uptime <uptime>");
         }
         text = replace_shape(&text, "Ull 99 99:99 UM", "<date>");
+        for day in ["99", "%209"] {
+            let shape = format!("Ull%20Ull%20{day}%2099%3A99%3A99%209999");
+            text = replace_shape(&text, &shape, "<time>");
+        }
         let inode = |_: &str| "<inode>".to_owned();
         replace_number(&text, "socket:[", "]", false, inode)
     }

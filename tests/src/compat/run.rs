@@ -285,6 +285,12 @@ impl<'a> Run<'a> {
                 let text = format!("HTTP {} {}\n{body}", answer.status, answer.kind);
                 self.note(line, Outcome::Text(text));
             }
+            "http" => {
+                let request = self.fill(self.scenario.text_of(first)?);
+                let until = self.fill(more);
+                let answer = client::converse(&self.socket(), &request, &until).map_err(text)?;
+                self.note(line, Outcome::Text(answer));
+            }
             "start" => {
                 let (ident, call) = filled.split_once(' ').ok_or("no call")?;
                 let (method, params) = call_of(call)?;
