@@ -125,7 +125,8 @@ _supervisorctl "$@"
             .meaning
             .replace('[', "\\[")
             .replace(']', "\\]")
-            .replace(':', "\\:");
+            .replace(':', "\\:")
+            .replace('\'', "'\\''");
         let all: Vec<&str> = names(flag).collect();
         let value = match flag.value {
             "" => String::new(),

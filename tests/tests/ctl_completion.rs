@@ -1,6 +1,7 @@
 //! Completion in shells, and manual pages.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use visor::completion::Shell;
 use visor_tests::e2e::{Daemon, Runtime, Setup, binary, finish, skip};
@@ -97,6 +98,73 @@ fn bash_offers_them_behind_any_flags() {
         ]
     );
     assert_eq!(line("--hi"), ["--history-file"]);
+}
+
+/// Runs a shell that finds our supervisorctl; `None` if there is no such shell.
+fn run(program: &str, flags: &[&str], text: &str) -> Option<Vec<String>> {
+    let directory = binary("supervisorctl").parent().map(PathBuf::from)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new(program)
+        .args(flags)
+        .args(["-c", text])
+        .env("PATH", format!("{}:{path}", directory.display()))
+        .output();
+    let Ok(output) = output else {
+        // Not every machine has all three shells; bash is everywhere.
+        eprintln!("no {program} here");
+        return None;
+    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.is_empty(), "{program}: {errors}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.lines().map(String::from).collect())
+}
+
+#[test]
+fn fish_offers_them_behind_any_flags() {
+    let daemon = daemon();
+    let script = daemon.directory.write("s.fish", &Shell::Fish.script());
+    let offers = |rest: &str| {
+        let config = daemon.config();
+        let line = format!("supervisorctl -c {} {rest}", config.display());
+        let text = format!("source {}; complete -C '{line}'", script.display());
+        run("fish", &["--no-config"], &text)
+    };
+    if let Some(found) = offers("stop cat w") {
+        assert_eq!(found, ["w:*", "w:w_00", "w:w_01"]);
+        assert_eq!(offers("st").unwrap(), ["start", "status", "stop"]);
+        assert!(offers("--hi").unwrap()[0].starts_with("--history-file"));
+    }
+}
+
+/// The completion system of zsh works on a terminal only: its part is played by stubs.
+const ZSH: &str = "_arguments() { local spec; for spec; do print -r -- $spec >> SPECS; done; state=action; opt_args[-c]=CONFIG }
+_call_program() { shift; eval \"$@\" }
+compadd() { print -rl -- $candidates }
+";
+
+#[test]
+fn zsh_offers_them_behind_any_flags() {
+    let daemon = daemon();
+    let script = daemon
+        .directory
+        .write("_supervisorctl", &Shell::Zsh.script());
+    let specs = daemon.directory.file("specs");
+    let stubs = ZSH
+        .replace("CONFIG", &daemon.config().to_string_lossy())
+        .replace("SPECS", &specs.to_string_lossy());
+    let text = format!(
+        "{stubs}words=(stop cat w); CURRENT=3; source {}",
+        script.display()
+    );
+    if let Some(found) = run("zsh", &["-f"], &text) {
+        assert_eq!(found, ["w:*", "w:w_00", "w:w_01"]);
+        let specs = std::fs::read_to_string(specs).unwrap();
+        assert!(
+            specs.contains("keep the shell's history in this file]:file:_files"),
+            "{specs}"
+        );
+    }
 }
 
 #[test]
