@@ -17,6 +17,15 @@ pub struct Page {
     pub text: String,
 }
 
+/// echo_supervisord_conf has no flags and prints no help of its own.
+const SAMPLE: &str = "\
+echo_supervisord_conf writes a sample configuration.
+
+Usage: {program} > supervisord.conf
+
+The sample goes to standard output. Its comments say what each setting does.
+";
+
 /// The pages of all programs.
 ///
 /// ```
@@ -28,7 +37,7 @@ pub fn pages() -> Vec<Page> {
     let mut pages = Vec::from([
         page(
             "supervisord",
-            8,
+            1,
             &crate::daemon::help().replace("{runtime}", "smol"),
             "",
         ),
@@ -39,9 +48,15 @@ pub fn pages() -> Vec<Page> {
             &actions(),
         ),
         page("pidproxy", 1, crate::pidproxy::help(), ""),
+        page("echo_supervisord_conf", 1, SAMPLE, ""),
     ]);
     for page in &mut pages {
-        let others = ["supervisord(8)", "supervisorctl(1)", "pidproxy(1)"];
+        let others = [
+            "supervisord(1)",
+            "supervisorctl(1)",
+            "pidproxy(1)",
+            "echo_supervisord_conf(1)",
+        ];
         let others = others.iter().filter(|other| !other.starts_with(page.name));
         let others: Vec<&str> = others.copied().collect();
         page.text
@@ -65,6 +80,11 @@ fn page(name: &'static str, section: u8, help: &str, more: &str) -> Page {
     let mut described = false;
     for paragraph in paragraphs {
         let mut lines = paragraph.lines();
+        if paragraph.starts_with("  ") {
+            text.push_str(".SH OPTIONS\n");
+            text.push_str(&items(lines));
+            continue;
+        }
         let Some(title) = lines.next() else {
             continue;
         };
@@ -206,7 +226,7 @@ mod tests {
                 help.name
             );
         }
-        assert!(of("supervisord").contains("\\-\\-nodaemon"));
+        assert!(of("supervisord").contains(".B \\-n, \\-\\-nodaemon\n"));
         assert!(of("pidproxy").contains(".SH SYNOPSIS"));
     }
 }

@@ -54,7 +54,7 @@ pub const FLAGS: &[Flag] = &[
         short: "-p",
         long: "--password",
         value: "PASSWORD",
-        meaning: "password for the server",
+        meaning: "password for the server; others can see it in the list of processes",
     },
     Flag {
         short: "-r",

@@ -30,7 +30,7 @@ pub(super) enum News {
     Head(Head),
     Body(Vec<u8>),
     End,
-    /// Nothing more for now.
+    /// Nothing until more bytes come.
     Nothing,
     /// The response cannot be read.
     Broken(ReceiveError),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm)]
 
+mod hostile;
 mod streams;
 
 use super::*;
