@@ -57,6 +57,15 @@ impl Sockets {
         Some(alloc::format!("Creating socket {}", shared.socket.url()))
     }
 
+    /// The daemon ends: no socket's file is left behind, whoever may still have the socket.
+    pub(crate) fn close_all(&mut self, out: &mut VecDeque<Action>) {
+        for (group, shared) in &mut self.by_group {
+            if core::mem::take(&mut shared.open) {
+                out.push_back(Action::CloseSocket { group: *group });
+            }
+        }
+    }
+
     /// It could not be opened: there is nothing to close, and the next one tries again.
     pub(crate) fn failed(&mut self, group: GroupId) {
         if let Some(shared) = self.by_group.get_mut(&group) {

@@ -501,6 +501,7 @@ impl Supervisor {
         for server in core::mem::take(&mut self.servers).into_keys() {
             self.out.push_back(Action::Unlisten { server });
         }
+        self.sockets.close_all(&mut self.out);
         if let Some(path) = self.pidfile.take() {
             self.out.push_back(Action::RemovePidfile { path });
         }
