@@ -243,14 +243,20 @@ impl Process {
                 self.state.into()
             }
             // The child lives: it is running again.
-            State::Unknown { child } => {
+            State::Unknown { child } if cx.may_start() => {
                 self.stop_wanted = false;
+                if child.pid.is_none() {
+                    // It is not even known yet whether there is one.
+                    return State::Starting { child }.into();
+                }
                 self.failures = 0;
                 State::Running { child }.into()
             }
-            State::Stopped | State::Exited { .. } | State::Fatal | State::Backoff { .. } => {
-                self.state.into()
-            }
+            State::Stopped
+            | State::Exited { .. }
+            | State::Fatal
+            | State::Backoff { .. }
+            | State::Unknown { .. } => self.state.into(),
         }
     }
 

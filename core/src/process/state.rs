@@ -14,7 +14,8 @@
 //! | `Stopping` | exit | `Stopped` |
 //! | `Exited`, `Fatal` | start, autorestart (`Exited` only) | `Starting` |
 //! | any with a child | kill(2) failed | `Unknown` |
-//! | `Unknown` | exit | `Exited` |
+//! | `Unknown` | exit | `Exited`, or `Stopped` if a stop was wanted |
+//! | | start | `Running` |
 
 use crate::{Pid, SpawnId, Timestamp};
 

@@ -7,6 +7,7 @@ pub mod ansi;
 pub mod capture;
 pub mod config;
 pub mod listener;
+pub mod model;
 
 /// Cuts bytes in three ways: not at all, after each byte, and in pieces of 1 to 16 bytes that
 /// `seed` decides.

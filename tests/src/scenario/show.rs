@@ -65,39 +65,58 @@ pub(super) fn action(action: &Action, wanted: Wanted, names: &impl Names) -> Vec
         Action::Exit(status) => format!("exit with status {status}"),
         Action::OpenSocket { socket, .. } => format!("open socket {}", socket.url()),
         Action::CloseSocket { group } => format!("close socket {}", names.of_socket(*group)),
-        Action::OpenLog {
-            log,
-            path,
-            create_new,
-        } => {
-            let how = if *create_new { "create" } else { "open" };
-            return file(wanted, format!("{how} {}: {path}", log_name(*log, names)));
+        Action::OpenLog { .. }
+        | Action::ReopenLog { .. }
+        | Action::CloseLog { .. }
+        | Action::CleanAutoLogs { .. }
+        | Action::Listen { .. }
+        | Action::Unlisten { .. }
+        | Action::WritePidfile { .. }
+        | Action::RemovePidfile { .. }
+        | Action::Ready => {
+            // What is done to files and sockets is shown only when that is wanted.
+            let text = file_action(action, names).filter(|_| wanted.files);
+            return text.into_iter().collect();
         }
-        Action::ReopenLog { log } => {
-            return file(wanted, format!("reopen {}", log_name(*log, names)));
-        }
-        Action::CloseLog { log } => {
-            return file(wanted, format!("close {}", log_name(*log, names)));
-        }
-        Action::CleanAutoLogs {
-            directory,
-            identifier,
-        } => {
-            let text = format!("remove old AUTO logs of {identifier} in {directory}");
-            return file(wanted, text);
-        }
-        Action::Listen { config, .. } => return file(wanted, listen(&config.address)),
-        Action::Unlisten { .. } => return file(wanted, "stop listening".to_owned()),
-        Action::WritePidfile { path } => return file(wanted, format!("write pidfile {path}")),
-        Action::RemovePidfile { path } => return file(wanted, format!("remove pidfile {path}")),
-        Action::Ready => return file(wanted, "ready".to_owned()),
     };
     vec![line]
 }
 
-/// What is done to files and sockets is shown only when that is wanted.
-fn file(wanted: Wanted, text: String) -> Vec<String> {
-    if wanted.files { vec![text] } else { Vec::new() }
+/// Actions on files and sockets.
+fn file_action(action: &Action, names: &impl Names) -> Option<String> {
+    Some(
+        if let Action::OpenLog {
+            log,
+            path,
+            create_new,
+        } = action
+        {
+            let how = if *create_new { "create" } else { "open" };
+            format!("{how} {}: {path}", log_name(*log, names))
+        } else if let Action::ReopenLog { log } = action {
+            format!("reopen {}", log_name(*log, names))
+        } else if let Action::CloseLog { log } = action {
+            format!("close {}", log_name(*log, names))
+        } else if let Action::CleanAutoLogs {
+            directory,
+            identifier,
+        } = action
+        {
+            format!("remove old AUTO logs of {identifier} in {directory}")
+        } else if let Action::Listen { config, .. } = action {
+            listen(&config.address)
+        } else if let Action::Unlisten { .. } = action {
+            "stop listening".to_owned()
+        } else if let Action::WritePidfile { path } = action {
+            format!("write pidfile {path}")
+        } else if let Action::RemovePidfile { path } = action {
+            format!("remove pidfile {path}")
+        } else if *action == Action::Ready {
+            "ready".to_owned()
+        } else {
+            return None;
+        },
+    )
 }
 
 fn listen(address: &ServerAddress) -> String {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use visor_core::{
     Action, Boot, Command, GroupId, Input, ListenError, LogId, Now, Output, Pid, ProcessId,
-    ReadConfig, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
+    ReadConfig, ServerId, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
 };
 
 /// 2026-01-31 12:00:00 UTC.
@@ -348,24 +348,7 @@ impl Stage {
 
     fn answer(&mut self, action: Action) -> Option<Input<'static>> {
         match action {
-            Action::Spawn { spawn, .. } => {
-                let name = self.known.of_spawn(spawn);
-                if self.faults.waiting.remove(&name).is_some() {
-                    return None;
-                }
-                let error = self
-                    .faults
-                    .spawns
-                    .get_mut(&name)
-                    .and_then(VecDeque::pop_front);
-                Some(match error {
-                    Some(error) => Input::SpawnFailed { spawn, error },
-                    None => Input::Spawned {
-                        spawn,
-                        pid: self.mint_pid(),
-                    },
-                })
-            }
+            Action::Spawn { spawn, .. } => self.answer_spawn(spawn),
             Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
             Action::Signal { spawn, signal, .. } => {
                 let error = self.faults.signals.remove(&self.known.of_spawn(spawn))?;
@@ -403,19 +386,7 @@ impl Stage {
                 *self.known.sizes.entry(log).or_default() += data.len() as u64;
                 None
             }
-            Action::Listen { server, .. } => Some(match self.faults.listen.take() {
-                None => Input::Listening { server },
-                Some(error) => Input::ListenFailed {
-                    server,
-                    error: match error.as_str() {
-                        "in-use" => ListenError::InUse,
-                        _ => ListenError::Os {
-                            name: error,
-                            number: 13,
-                        },
-                    },
-                },
-            }),
+            Action::Listen { server, .. } => Some(self.answer_listen(server)),
             Action::ReadConfig => Some(Input::ConfigRead {
                 result: self.file.clone().map(Box::new),
             }),
@@ -442,6 +413,41 @@ impl Stage {
             | Action::Ready
             | Action::Diagnose(_)
             | Action::Exit(_) => None,
+        }
+    }
+
+    fn answer_spawn(&mut self, spawn: SpawnId) -> Option<Input<'static>> {
+        let name = self.known.of_spawn(spawn);
+        if self.faults.waiting.remove(&name).is_some() {
+            return None;
+        }
+        let error = self
+            .faults
+            .spawns
+            .get_mut(&name)
+            .and_then(VecDeque::pop_front);
+        Some(match error {
+            Some(error) => Input::SpawnFailed { spawn, error },
+            None => Input::Spawned {
+                spawn,
+                pid: self.mint_pid(),
+            },
+        })
+    }
+
+    fn answer_listen(&mut self, server: ServerId) -> Input<'static> {
+        match self.faults.listen.take() {
+            None => Input::Listening { server },
+            Some(error) => Input::ListenFailed {
+                server,
+                error: match error.as_str() {
+                    "in-use" => ListenError::InUse,
+                    _ => ListenError::Os {
+                        name: error,
+                        number: 13,
+                    },
+                },
+            },
         }
     }
 

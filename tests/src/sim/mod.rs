@@ -12,6 +12,7 @@
 //! assert!(report.actions > 0);
 //! ```
 
+mod answers;
 pub mod checks;
 mod facts;
 mod kernel;

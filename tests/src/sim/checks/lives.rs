@@ -54,9 +54,14 @@ impl Checker for Lives {
                 book.ever_started = true;
                 book.spawn = change.spawn;
                 if let Some(spawn) = change.spawn.filter(|_| fact.spawnable) {
-                    ensure!(self.latest < Some(spawn), "{spawn} is used twice");
-                    self.latest = Some(spawn);
-                    self.decided.insert(spawn);
+                    ensure!(
+                        self.latest < Some(spawn) || from == S::Unknown,
+                        "{spawn} is used twice"
+                    );
+                    if self.latest < Some(spawn) {
+                        self.latest = Some(spawn);
+                        self.decided.insert(spawn);
+                    }
                 }
             }
             S::Stopped | S::Stopping | S::Unknown => {}
@@ -215,7 +220,7 @@ fn allowed(from: S, to: S, reason: &Reason, fact: &Fact, book: &Book, running: b
         (S::Stopping, S::Stopped) => matches!(reason, Reason::Exit(_) | Reason::SpawnFailed),
         (S::Running | S::Unknown, S::Exited) => matches!(reason, Reason::Exit(_)),
         (S::Unknown, S::Stopped) => matches!(reason, Reason::Exit(_) | Reason::SpawnFailed),
-        (S::Unknown, S::Running) => matches!(reason, Reason::Start),
+        (S::Unknown, S::Running | S::Starting) => matches!(reason, Reason::Start),
         (S::Starting | S::Running | S::Stopping, S::Unknown) => {
             matches!(reason, Reason::Unsignallable)
         }

@@ -3,7 +3,7 @@
 
 use super::{Checker, Verdict, View, ensure};
 use std::collections::BTreeMap;
-use visor_core::config::AutoRestart;
+use visor_core::config::{AutoRestart, ProcessConfig};
 use visor_core::{
     Action, Command, ExitStatus, Input, LogId, Mood, ProcessId, ProcessState as S, Signal,
 };
@@ -36,6 +36,63 @@ struct Clock {
     stop_signal_due: bool,
     /// SIGKILL was decided together with the stop signal.
     kill_decided: bool,
+}
+
+impl Clock {
+    /// What a new state means for what is due.
+    fn enter(&mut self, config: &ProcessConfig, change: &Transition, now: u64, by_request: bool) {
+        let (from, to) = (change.from, change.to);
+        let age = now - self.started;
+        // Decided in the same moment, before it was known that it cannot be signalled.
+        self.kill_decided = to == S::Unknown && self.due.is_some_and(|due| due <= now);
+        self.due = None;
+        self.stop_signal_due = false;
+        match to {
+            S::Starting if from == S::Unknown => {}
+            S::Starting => {
+                self.spawn = change.spawn;
+                self.started = now;
+                self.answered = false;
+                self.exit = None;
+                if by_request {
+                    self.hot = 0;
+                }
+            }
+            S::Backoff => {
+                self.failures += 1;
+                self.due = Some(now + self.failures * SECOND);
+            }
+            S::Stopping => {
+                let wait = u64::try_from(config.stopwaitsecs).unwrap_or(0) * SECOND;
+                self.due = Some(now + wait);
+                self.stop_signal_due = true;
+                self.kill_decided = wait == 0;
+            }
+            S::Exited => {
+                self.failures = 0;
+                let expected = self
+                    .exit
+                    .is_some_and(|e| config.exitcodes.contains(&e.code()));
+                let restarts = match config.autorestart {
+                    AutoRestart::Never => false,
+                    AutoRestart::Always => true,
+                    AutoRestart::Unexpected => !expected,
+                };
+                self.hot = if restarts && age < SECOND {
+                    self.hot + 1
+                } else {
+                    0
+                };
+                if restarts {
+                    let pace = self.started + SECOND / 10;
+                    self.due = Some(if self.hot > 10 { pace.max(now) } else { now });
+                }
+            }
+            S::Running | S::Fatal => self.failures = 0,
+            S::Stopped | S::Unknown => {}
+        }
+        self.state = Some(to);
+    }
 }
 
 impl Checker for Timing {
@@ -88,57 +145,10 @@ impl Checker for Timing {
             }
             _ => {}
         }
-        // Decided in the same moment, before it was known that it cannot be signalled.
-        clock.kill_decided = to == S::Unknown && clock.due.is_some_and(|due| due <= now);
-        clock.due = None;
-        clock.stop_signal_due = false;
-        match to {
-            S::Starting => {
-                if let Some(spawn) = change.spawn {
-                    self.owners.insert(spawn, id);
-                }
-                clock.spawn = change.spawn;
-                clock.started = now;
-                clock.answered = false;
-                clock.exit = None;
-                if by_request {
-                    clock.hot = 0;
-                }
-            }
-            S::Backoff => {
-                clock.failures += 1;
-                clock.due = Some(now + clock.failures * SECOND);
-            }
-            S::Stopping => {
-                let wait = u64::try_from(config.stopwaitsecs).unwrap_or(0) * SECOND;
-                clock.due = Some(now + wait);
-                clock.stop_signal_due = true;
-                clock.kill_decided = wait == 0;
-            }
-            S::Exited => {
-                clock.failures = 0;
-                let expected = clock
-                    .exit
-                    .is_some_and(|e| config.exitcodes.contains(&e.code()));
-                let restarts = match config.autorestart {
-                    AutoRestart::Never => false,
-                    AutoRestart::Always => true,
-                    AutoRestart::Unexpected => !expected,
-                };
-                clock.hot = if restarts && age < SECOND {
-                    clock.hot + 1
-                } else {
-                    0
-                };
-                if restarts {
-                    let pace = clock.started + SECOND / 10;
-                    clock.due = Some(if clock.hot > 10 { pace.max(now) } else { now });
-                }
-            }
-            S::Running | S::Fatal => clock.failures = 0,
-            S::Stopped | S::Unknown => {}
+        clock.enter(config, change, now, by_request);
+        if let (S::Starting, Some(spawn)) = (to, change.spawn) {
+            self.owners.insert(spawn, id);
         }
-        clock.state = Some(to);
         Ok(())
     }
 

@@ -1,0 +1,243 @@
+//! What the kernel says to what the core wants done.
+
+use super::swarm;
+use super::world::{Due, World};
+use visor_core::{
+    Action, ExitStatus, Input, LogId, Pid, ReadConfig, Signal, SignalError, SpawnError, SpawnId,
+    StdinSpec, Stream,
+};
+
+impl World {
+    pub(super) fn perform(&mut self, action: Action) -> Option<Input<'static>> {
+        match action {
+            Action::Spawn { spawn, spec } => match spec.stdin {
+                StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
+                    let error = SpawnError::Pipes("ENOTSOCK".to_owned());
+                    Some(Input::SpawnFailed { spawn, error })
+                }
+                StdinSpec::Socket(_) | StdinSpec::Pipe => self.spawn(spawn),
+            },
+            Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
+            Action::Signal {
+                spawn,
+                signal,
+                group: _,
+            } => self.signal(spawn, signal),
+            Action::WriteStdin { spawn, .. } => Some(Input::StdinProgress { spawn }),
+            Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
+                process,
+                result: Ok(()),
+            }),
+            Action::OpenSocket { group, .. } => {
+                let fails = self.random.chance(self.swarm.socket_fails);
+                self.kernel.set_socket(group, !fails);
+                Some(if fails {
+                    let error = "no permission".to_owned();
+                    Input::SocketFailed { group, error }
+                } else {
+                    Input::SocketOpened { group }
+                })
+            }
+            Action::OpenLog { log, .. } | Action::ReopenLog { log } => Some(self.open(log)),
+            Action::RotateLog { log, .. } | Action::ClearLog { log, .. } => {
+                self.kernel.truncate(log);
+                Some(self.open(log))
+            }
+            Action::WriteLog { log, data } => self.write(log, data.len()),
+            Action::ReadLog { read, .. } => Some(Input::LogRead {
+                read,
+                result: Err(visor_core::ReadError::NotFound),
+            }),
+            Action::Listen { server, .. } => Some(Input::Listening { server }),
+            Action::ReadConfig => Some(self.read_config()),
+            Action::WritePidfile { .. } => Some(Input::PidfileWritten { result: Ok(()) }),
+            Action::Ready => {
+                self.kernel.daemon(false, true, false);
+                None
+            }
+            Action::Exit(_) => {
+                let up = self.kernel.is_up();
+                self.kernel.daemon(false, up, true);
+                None
+            }
+            Action::CloseConn { conn } | Action::DropConn { conn } => {
+                Some(Input::ConnClosed { conn })
+            }
+            Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
+            Action::CloseSocket { group } => {
+                self.kernel.set_socket(group, false);
+                None
+            }
+            Action::CloseLog { .. }
+            | Action::CleanAutoLogs { .. }
+            | Action::Syslog { .. }
+            | Action::Unlisten { .. }
+            | Action::ReadConn { .. }
+            | Action::RemovePidfile { .. }
+            | Action::Diagnose(_) => None,
+        }
+    }
+
+    fn spawn(&mut self, spawn: SpawnId) -> Option<Input<'static>> {
+        self.kernel.begin_spawn(spawn);
+        if self.random.chance(self.swarm.spawn_fails) {
+            self.kernel.fail_spawn(spawn);
+            let error = match self.random.below(3) {
+                0 => SpawnError::NotFound("/bin/child".to_owned()),
+                1 => SpawnError::TooManyProcesses,
+                _ => SpawnError::Fork("ENOMEM".to_owned()),
+            };
+            return Some(Input::SpawnFailed { spawn, error });
+        }
+        if self.random.chance(self.swarm.spawn_late) {
+            let late = self.random.below(4_000);
+            self.after(late, Due::Fork(spawn));
+            return None;
+        }
+        Some(self.fork(spawn))
+    }
+
+    pub(super) fn fork(&mut self, spawn: SpawnId) -> Input<'static> {
+        let ignores = self.random.chance(self.swarm.ignores);
+        let pid = self.kernel.fork(spawn, ignores);
+        let life = match self.random.below(8) {
+            _ if self.calm => None,
+            0 => Some(0),
+            1 => Some(self.random.below(100)),
+            2 => Some(1_000 * self.random.below(4)),
+            3..5 => Some(self.random.below(4_000)),
+            _ => None,
+        };
+        if let Some(life) = life {
+            let status = self.status();
+            self.after(life, Due::Dies(spawn, status));
+        }
+        for _ in 0..self.random.below(self.swarm.chunks_max + 1) {
+            let at = self.random.below(3_000);
+            let length = usize::try_from(self.random.below(60)).unwrap_or(0) + 1;
+            let stream = if self.random.chance(700) {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            };
+            self.after(at, Due::Writes(spawn, stream, length));
+        }
+        if self.random.chance(self.swarm.stale) {
+            let later = self.random.below(1_000);
+            let again = Input::Spawned {
+                spawn,
+                pid: Pid(99),
+            };
+            self.after(later, Due::Tell(Box::new(again)));
+        }
+        Input::Spawned { spawn, pid }
+    }
+
+    fn status(&mut self) -> ExitStatus {
+        match self.random.below(6) {
+            0 | 1 => ExitStatus::Code(0),
+            2 => ExitStatus::Code(2),
+            3 | 4 => ExitStatus::Code(1),
+            _ => ExitStatus::Signaled {
+                signal: Signal::KILL,
+                core_dumped: false,
+            },
+        }
+    }
+
+    fn signal(&mut self, spawn: SpawnId, signal: Signal) -> Option<Input<'static>> {
+        if self.random.chance(self.swarm.signal_fails) && self.kernel.lives(spawn) {
+            self.kernel.mark_unsignallable(spawn);
+            return Some(Input::SignalFailed {
+                spawn,
+                signal,
+                error: SignalError::Other("EPERM".to_owned()),
+            });
+        }
+        let ignores = self.kernel.child(spawn).filter(|c| c.ended.is_none());
+        let Some(ignores) = ignores.map(|child| child.ignores) else {
+            return Some(Input::SignalFailed {
+                spawn,
+                signal,
+                error: SignalError::NoSuchProcess,
+            });
+        };
+        let deadly = matches!(signal, Signal::TERM | Signal::INT);
+        let after = if signal == Signal::KILL {
+            if self.random.chance(self.swarm.slow_death) {
+                self.random.below(8_000)
+            } else {
+                self.random.below(5)
+            }
+        } else if !ignores && (deadly || self.random.chance(100)) {
+            self.random.below(2_000)
+        } else {
+            return None;
+        };
+        let status = if signal == Signal::KILL {
+            ExitStatus::Signaled {
+                signal,
+                core_dumped: false,
+            }
+        } else {
+            self.status()
+        };
+        self.after(after, Due::Dies(spawn, status));
+        None
+    }
+
+    fn open(&mut self, log: LogId) -> Input<'static> {
+        let broken = self.random.chance(self.swarm.log_fails);
+        self.kernel.break_log(log, broken);
+        if broken {
+            self.kernel.mark_failed(log);
+            return Input::LogFailed {
+                log,
+                error: "could not open the log: EACCES".to_owned(),
+                lost_bytes: 0,
+                open: false,
+            };
+        }
+        Input::LogOpened {
+            log,
+            size_bytes: self.kernel.size(log),
+            regular: true,
+        }
+    }
+
+    fn write(&mut self, log: LogId, length: usize) -> Option<Input<'static>> {
+        let full = self.random.chance(self.swarm.log_fails);
+        let broken = self.kernel.is_broken(log);
+        if !full && !broken {
+            self.kernel.append(log, length);
+            return None;
+        }
+        self.kernel.mark_failed(log);
+        let lost = if broken {
+            length as u64
+        } else {
+            1 + self.random.below(length as u64)
+        };
+        Some(Input::LogFailed {
+            log,
+            error: "could not write the log: ENOSPC".to_owned(),
+            lost_bytes: lost,
+            open: !broken,
+        })
+    }
+
+    fn read_config(&mut self) -> Input<'static> {
+        let result = if self.random.chance(self.swarm.config_fails) {
+            Err("Error: nonsense".to_owned())
+        } else {
+            let config = if self.calm {
+                self.facts.available.clone()
+            } else {
+                swarm::config(&mut self.random)
+            };
+            let messages = Vec::new();
+            Ok(Box::new(ReadConfig { config, messages }))
+        };
+        Input::ConfigRead { result }
+    }
+}
