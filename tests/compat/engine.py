@@ -265,6 +265,8 @@ class Run:
         first, *fields = head.split("\r\n")
         kept = [f.split(": ", 1) for f in fields]
         kept = sorted("%s: %s" % (k.title(), v) for k, v in kept if k.lower() in HEADERS)
+        if "Transfer-Encoding: chunked" in kept:
+            body = "<chunk>\r\n" + body.partition("\r\n")[2]
         plain = [k for k in kept if k.startswith("Content-Type: text/plain")]
         return "\n".join([first] + kept + ([body.replace("\r\n", "\n")] if plain else []))
 

@@ -79,6 +79,14 @@ pub(super) fn converse(socket: &Path, request: &str, until: &str) -> io::Result<
     };
     let mut kept: Vec<String> = lines.filter_map(field).collect();
     kept.sort();
+    let chunked = kept.iter().any(|line| line == "Transfer-Encoding: chunked");
+    // The length of a chunk depends on how many digits a pid has.
+    let chunk = body.split_once("\r\n").map_or("", |(_, rest)| rest);
+    let body = if chunked {
+        format!("<chunk>\n{chunk}")
+    } else {
+        body.to_owned()
+    };
     let plain = |line: &String| line.starts_with("Content-Type: text/plain");
     if kept.iter().any(plain) {
         kept.push(body.replace("\r\n", "\n"));
