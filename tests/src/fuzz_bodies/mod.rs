@@ -6,8 +6,10 @@
 pub mod ansi;
 pub mod capture;
 pub mod config;
+pub mod http;
 pub mod listener;
 pub mod model;
+pub mod xmlrpc;
 
 /// Cuts bytes in three ways: not at all, after each byte, and in pieces of 1 to 16 bytes that
 /// `seed` decides.
