@@ -80,3 +80,15 @@ impl Cx<'_> {
         matches!(self.mood, Mood::Running)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Mood;
+
+    #[test]
+    fn the_daemons_states_have_the_names_and_numbers_that_clients_know() {
+        let shown = [Mood::Running, Mood::Restarting, Mood::Shutdown]
+            .map(|mood| (mood.name(), mood.code()));
+        assert_eq!(shown, [("RUNNING", 1), ("RESTARTING", 0), ("SHUTDOWN", -1)]);
+    }
+}

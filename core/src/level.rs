@@ -69,3 +69,27 @@ impl LogLevel {
             .find(|level| level.name().eq_ignore_ascii_case(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_four_letters_a_name_and_an_order() {
+        let tags = LogLevel::ALL.map(LogLevel::tag);
+        assert_eq!(
+            tags,
+            ["CRIT", "ERRO", "WARN", "INFO", "DEBG", "TRAC", "BLAT"]
+        );
+        let names = LogLevel::ALL.map(LogLevel::name);
+        assert_eq!(
+            names,
+            [
+                "critical", "error", "warn", "info", "debug", "trace", "blather"
+            ]
+        );
+        assert!(LogLevel::ALL.is_sorted_by(|a, b| a > b));
+        assert_eq!(LogLevel::from_name("Warn"), Some(LogLevel::Warn));
+        assert_eq!(LogLevel::from_name("warning"), None);
+    }
+}

@@ -376,6 +376,11 @@ mod tests {
     }
 
     #[test]
+    fn options_of_the_profiler_are_accepted_and_mean_nothing() {
+        assert_eq!(read("--profile_options cumulative,calls"), read(""));
+    }
+
+    #[test]
     fn every_option_is_in_the_help() {
         for name in LONG.iter().chain(OWN) {
             let name = format!("--{}", name.trim_end_matches('='));

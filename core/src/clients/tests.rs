@@ -70,6 +70,32 @@ fn a_start_that_fails_is_a_fault() {
 }
 
 #[test]
+fn the_log_says_every_two_seconds_that_a_client_waits_for_a_stop() {
+    let mut daemon = web();
+    daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
+    let spawn = daemon.spawn_of("web");
+    // The child does not mind the signal.
+    daemon.children.clear();
+    let conn = daemon.begin_call("supervisor.stopProcess", &["web".into()]);
+    let reports = |daemon: &Daemon| {
+        let log = String::from_utf8_lossy(&daemon.files["/log/main"]).into_owned();
+        log.matches("INFO waiting for web to stop\n").count()
+    };
+    assert_eq!(reports(&daemon), 1);
+    daemon.advance(SECOND);
+    assert_eq!(reports(&daemon), 1);
+    daemon.advance(SECOND);
+    assert_eq!(reports(&daemon), 2);
+    daemon.advance(SECOND * 2);
+    assert_eq!(reports(&daemon), 3);
+    let status = crate::ExitStatus::Code(0);
+    daemon.tell(Input::Exited { spawn, status });
+    assert_eq!(daemon.end_call(conn).unwrap(), "true");
+    daemon.advance(SECOND * 10);
+    assert_eq!(reports(&daemon), 3);
+}
+
+#[test]
 fn a_group_answers_in_the_order_in_which_its_processes_are_done() {
     let mut daemon = Daemon::with(&[("g", "a"), ("g", "b"), ("g", "c")], |config| {
         config.groups[0].processes[0].startsecs = 5;

@@ -194,3 +194,38 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping, Unknown};
+
+    #[test]
+    fn states_have_the_names_and_numbers_that_clients_know() {
+        let shown = ProcessState::ALL.map(|state| (state.name(), state.code()));
+        assert_eq!(
+            shown,
+            [
+                ("STOPPED", 0),
+                ("STARTING", 10),
+                ("RUNNING", 20),
+                ("BACKOFF", 30),
+                ("STOPPING", 40),
+                ("EXITED", 100),
+                ("FATAL", 200),
+                ("UNKNOWN", 1000),
+            ]
+        );
+    }
+
+    #[test]
+    fn four_states_count_as_stopped() {
+        for state in ProcessState::ALL {
+            let stopped = match state {
+                Stopped | Exited | Fatal | Unknown => true,
+                Starting | Running | Backoff | Stopping => false,
+            };
+            assert_eq!(state.is_stopped(), stopped, "{}", state.name());
+        }
+    }
+}

@@ -15,6 +15,15 @@ enum What {
 }
 
 impl Supervisor {
+    /// Runtimes learn of deaths in ways of their own; the line is the one that operators know.
+    pub(super) fn note_death(&mut self, now: Now) {
+        self.log(
+            now,
+            crate::LogLevel::Debug,
+            format_args!("received SIGCHLD indicating a child quit"),
+        );
+    }
+
     /// All output came before: what is still held back belongs to it.
     pub(super) fn on_exited(&mut self, now: Now, spawn: SpawnId, status: ExitStatus) {
         let Some(id) = self.spawns.get(&spawn).copied() else {

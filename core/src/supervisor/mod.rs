@@ -292,12 +292,18 @@ impl Supervisor {
             Input::SpawnFailed { spawn, error } => {
                 self.send_to(now, spawn, Event::SpawnFailed(error));
             }
-            Input::Exited { spawn, status } => self.on_exited(now, spawn, status),
-            Input::OrphanReaped { pid, status } => self.log(
-                now,
-                LogLevel::Info,
-                format_args!("reaped unknown pid {pid} ({status})"),
-            ),
+            Input::Exited { spawn, status } => {
+                self.note_death(now);
+                self.on_exited(now, spawn, status);
+            }
+            Input::OrphanReaped { pid, status } => {
+                self.note_death(now);
+                self.log(
+                    now,
+                    LogLevel::Info,
+                    format_args!("reaped unknown pid {pid} ({status})"),
+                );
+            }
             Input::SignalFailed {
                 spawn,
                 signal,
