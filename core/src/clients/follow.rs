@@ -165,7 +165,7 @@ impl Supervisor {
                 self.end_follow(now, conn);
                 return;
             }
-            // It is gone for now; the next write brings it back or says why not.
+            // It is gone; the next write brings it back or says why not.
             (Err(_), Some(_)) => return,
         };
         let end = part.offset.saturating_add(part.data.len() as u64);

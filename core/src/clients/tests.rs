@@ -187,6 +187,11 @@ fn calls_are_checked() {
             "{method} {params:?}"
         );
     }
+}
+
+#[test]
+fn a_name_that_is_no_process_is_bad() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a")]);
     for name in ["g", "g:", "g:*", "a", "g:b", ":", "a:b:c", "web:a"] {
         let expected = format!("10 BAD_NAME: {name}");
         assert_eq!(

@@ -135,12 +135,7 @@ impl Daemon {
             }
             Action::Signal { .. } => {}
             Action::CheckCommand { process, spec } => {
-                let missing = self.missing.iter().any(|m| spec.argv[0].ends_with(m));
-                let result = if missing {
-                    Err(SpawnError::NotFound(spec.argv[0].clone()))
-                } else {
-                    Ok(())
-                };
+                let result = self.found(&spec.argv[0]);
                 self.answer(Input::CommandChecked { process, result });
             }
             Action::OpenLog { log, path, .. } => {
@@ -154,9 +149,7 @@ impl Daemon {
                 }
             }
             Action::RotateLog { log, .. } => {
-                let path = self.logs[&log].clone();
-                let old = self.files.insert(path.clone(), vec![]).unwrap();
-                self.files.insert(format!("{path}.1"), old);
+                self.rotate(log);
                 self.opened(log, 0);
             }
             Action::ClearLog { log, path } => {
@@ -197,6 +190,20 @@ impl Daemon {
             | Action::Ready
             | Action::Diagnose(_) => {}
         }
+    }
+
+    fn found(&self, command: &str) -> Result<(), SpawnError> {
+        if self.missing.iter().any(|name| command.ends_with(name)) {
+            Err(SpawnError::NotFound(command.into()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn rotate(&mut self, log: LogId) {
+        let path = self.logs[&log].clone();
+        let old = self.files.insert(path.clone(), vec![]).unwrap();
+        self.files.insert(format!("{path}.1"), old);
     }
 
     pub(super) fn opened(&mut self, log: LogId, size_bytes: u64) {
