@@ -1,6 +1,7 @@
 //! Log files, and what stands in for them: the daemon's own descriptors, pipes, terminals.
 
 use super::sink::{Sink, Written};
+use super::stream::Streams;
 use super::{Fd, errno_name};
 use rustix::fs::{FileType, Mode, OFlags, fstat, stat};
 use rustix::io::Errno;
@@ -11,14 +12,13 @@ use visor_core::{Input, LogId};
 #[derive(Debug, Default)]
 pub struct Logs {
     open: HashMap<LogId, Log>,
-    by_serial: HashMap<u64, LogId>,
-    last_serial: u64,
+    streams: Streams,
 }
 
 /// A log whose target takes no more at the moment.
 #[derive(Clone, Debug)]
 pub struct Backlog {
-    /// Names this opening of the log; never used again.
+    /// Names the target; never used again for another.
     pub serial: u64,
     /// What to wait for until it can be written to.
     pub fd: Fd,
@@ -29,7 +29,6 @@ pub struct Backlog {
 #[derive(Debug)]
 struct Log {
     path: String,
-    serial: u64,
     /// None after a failure to open.
     sink: Option<Sink>,
 }
@@ -38,17 +37,17 @@ impl Logs {
     /// Opens a log, in place of an earlier one of the same name.
     pub fn open(&mut self, log: LogId, path: String, create_new: bool) -> Input<'static> {
         self.close(log);
-        let sink = Sink::open(&path, create_new);
+        let sink = Sink::open(&path, create_new, &mut self.streams);
         self.insert(log, path, sink)
     }
 
-    /// Closes a log. What still waits to be written is tried once more, then dropped.
+    /// Closes a log. What still waits for its target is written when that takes it.
     pub fn close(&mut self, log: LogId) {
-        if let Some(mut old) = self.open.remove(&log) {
-            self.by_serial.remove(&old.serial);
-            if let Some(sink) = &mut old.sink {
-                sink.flush();
-            }
+        if let Some(Log {
+            sink: Some(sink), ..
+        }) = self.open.remove(&log)
+        {
+            sink.close(&mut self.streams);
         }
     }
 
@@ -72,7 +71,7 @@ impl Logs {
             // The core does not open it: it is what the daemon was started with.
             let _ = self.open(log, "/dev/stdout".to_owned(), false);
         }
-        let Some(open) = self.open.get_mut(&log) else {
+        let Some(open) = self.open.get(&log) else {
             return Some(failed(
                 log,
                 "could not write a log that is not open".into(),
@@ -80,11 +79,11 @@ impl Logs {
                 false,
             ));
         };
-        let Some(sink) = &mut open.sink else {
+        let Some(sink) = &open.sink else {
             let error = format!("could not write {}: it is not open", open.path);
             return Some(failed(log, error, lost_all, false));
         };
-        match sink.write(data) {
+        match sink.write(data, &mut self.streams) {
             Written::All => None,
             Written::Lost { error, bytes } => Some(failed(
                 log,
@@ -98,29 +97,22 @@ impl Logs {
     /// What is left of a log's last write, if its target could not take it all.
     #[must_use]
     pub fn backlog(&self, log: LogId) -> Option<Backlog> {
-        let open = self.open.get(&log)?;
-        let (fd, congested) = open.sink.as_ref()?.backlog()?;
-        Some(Backlog {
-            serial: open.serial,
-            fd,
-            congested,
-        })
+        match self.open.get(&log)?.sink.as_ref()? {
+            Sink::File(_) => None,
+            Sink::Stream(number) => self.streams.backlog(*number),
+        }
     }
 
     /// Writes what waits, now that the target may take it. Returns what still waits.
     pub fn flush(&mut self, serial: u64) -> Option<Backlog> {
-        let log = *self.by_serial.get(&serial)?;
-        self.open.get_mut(&log)?.sink.as_mut()?.flush();
-        self.backlog(log)
+        self.streams.flush(serial);
+        self.streams.backlog(serial)
     }
 
-    /// All logs with something waiting.
+    /// All targets for which something waits.
     #[must_use]
     pub fn backlogs(&self) -> Vec<Backlog> {
-        self.open
-            .keys()
-            .filter_map(|log| self.backlog(*log))
-            .collect()
+        self.streams.backlogs()
     }
 
     /// Renames a file that has reached `size_bytes` out of the way and opens it anew; truncates it
@@ -128,7 +120,7 @@ impl Logs {
     ///
     /// A file that somebody else has put in place of ours is not rotated before it is as large.
     pub fn rotate(&mut self, log: LogId, size_bytes: u64, backups: u32) -> Input<'static> {
-        let Some(open) = self.open.get_mut(&log) else {
+        let Some(open) = self.open.get(&log) else {
             return failed(
                 log,
                 "could not rotate a log that is not open".into(),
@@ -144,7 +136,7 @@ impl Logs {
         let there = stat(&*path).ok();
         let same = matches!((&ours, &there), (Some(a), Some(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino));
         if !same {
-            let sink = Sink::open(&path, false);
+            let sink = Sink::open(&path, false, &mut self.streams);
             let full = |sink: &Sink| sink.size_bytes() >= size_bytes.max(1);
             let there_is_full = sink
                 .as_ref()
@@ -187,7 +179,7 @@ impl Logs {
         if let Err(error) = rustix::fs::rename(&path, numbered(1)) {
             return failed(log, problem("rotate", &path, error), 0, true);
         }
-        let sink = Sink::open(&path, false);
+        let sink = Sink::open(&path, false, &mut self.streams);
         self.insert(log, path, sink)
     }
 
@@ -218,8 +210,6 @@ impl Logs {
 
     fn insert(&mut self, log: LogId, path: String, sink: Result<Sink, Errno>) -> Input<'static> {
         self.close(log);
-        self.last_serial += 1;
-        let serial = self.last_serial;
         let (sink, answer) = match sink {
             Ok(sink) => {
                 let answer = opened(log, sink.size_bytes(), matches!(sink, Sink::File(_)));
@@ -227,8 +217,7 @@ impl Logs {
             }
             Err(error) => (None, failed(log, problem("open", &path, error), 0, false)),
         };
-        self.by_serial.insert(serial, log);
-        self.open.insert(log, Log { path, serial, sink });
+        self.open.insert(log, Log { path, sink });
         answer
     }
 

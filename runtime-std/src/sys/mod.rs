@@ -21,6 +21,7 @@ pub mod rlimits;
 pub mod signals;
 mod sink;
 pub mod spawn;
+mod stream;
 pub mod syslog;
 pub mod users;
 
