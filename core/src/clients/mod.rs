@@ -58,6 +58,8 @@ pub(crate) struct Clients {
     pub(crate) checks: BTreeMap<ProcessId, VecDeque<ConnId>>,
     /// Who waits for a log to be emptied.
     pub(crate) clears: BTreeMap<LogId, VecDeque<ConnId>>,
+    /// Whose write to a child's standard input is being tried.
+    pub(crate) writers: BTreeMap<SpawnId, Vec<ConnId>>,
     /// Who waits for the configuration.
     pub(crate) readings: BTreeMap<u64, ConnId>,
     /// Who waits for a group that is being added.
@@ -217,6 +219,7 @@ impl Clients {
             | Task::Clear { .. }
             | Task::Reread { .. }
             | Task::Restart { .. }
+            | Task::Stdin { .. }
             | Task::AddGroup { .. } => None,
         }
     }
@@ -265,6 +268,11 @@ impl Clients {
             }
             Some(Task::AddGroup { name }) => {
                 self.additions.remove(&name);
+            }
+            Some(Task::Stdin { spawn, .. }) => {
+                if let Some(conns) = self.writers.get_mut(&spawn) {
+                    conns.retain(|waiting| *waiting != conn);
+                }
             }
             Some(Task::Read(_)) | None => {}
         }

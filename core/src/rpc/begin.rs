@@ -16,8 +16,6 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 const API_VERSION: &str = "3.0";
 /// The version of Supervisor that clients find here.
 pub(crate) const COMPATIBLE_VERSION: &str = "4.3.0";
-/// Most bytes that may wait for one process to read them.
-const STDIN_QUEUED_BYTES_MAX: usize = 16 << 20;
 
 /// A process that a client named.
 pub(super) enum Named {
@@ -97,7 +95,7 @@ impl Supervisor {
                     Err(fault) => Begun::Done(Err(fault)),
                 };
             }
-            Action::SendStdin(name, chars) => self.send_stdin(&name, chars),
+            Action::SendStdin(name, chars) => return self.send_stdin(now, conn, &name, chars),
             Action::SendEvent(kind, data) => {
                 let what = Occurrence::Remote {
                     kind: &kind,
@@ -268,37 +266,6 @@ impl Supervisor {
         }
         self.send(now, id, crate::process::Event::Signal(signal));
         Ok(())
-    }
-
-    fn send_stdin(&mut self, name: &str, chars: Vec<u8>) -> Outcome {
-        let id = self.named_process(name)?.id;
-        let Some(process) = self.processes.get_mut(&id) else {
-            return Err(FaultKind::BadName.about(name));
-        };
-        let child = process.child().filter(|child| child.pid.is_some());
-        let Some(child) = child.filter(|_| process.state() != ProcessState::Stopping) else {
-            return Err(FaultKind::NotRunning.about(name));
-        };
-        let has_pipe = process
-            .spec
-            .as_ref()
-            .is_ok_and(|spec| spec.stdin == crate::StdinSpec::Pipe);
-        if process.stdin_closed || !has_pipe {
-            return Err(FaultKind::NoFile.about(name));
-        }
-        let queued = process.stdin_queued_bytes.saturating_add(chars.len());
-        if queued > STDIN_QUEUED_BYTES_MAX {
-            let text = alloc::format!("{name} does not read its standard input");
-            return Err(FaultKind::Failed.about(text));
-        }
-        if !chars.is_empty() {
-            process.stdin_queued_bytes = queued;
-            self.out.push_back(crate::Action::WriteStdin {
-                spawn: child.spawn,
-                data: chars,
-            });
-        }
-        Ok(Value::Bool(true))
     }
 }
 

@@ -11,6 +11,7 @@ mod log;
 mod methods;
 mod processes;
 mod pystr;
+mod stdin;
 mod system;
 mod task;
 mod view;

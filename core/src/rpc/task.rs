@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use crate::xmlrpc::Value;
-use crate::{LogId, ProcessId};
+use crate::{LogId, ProcessId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{string::String, vec::Vec};
 
@@ -43,6 +43,13 @@ pub(crate) enum Task {
     Restart {
         /// Which reading.
         token: u64,
+    },
+    /// A write to a child's standard input, until it is known whether the pipe still has a reader.
+    Stdin {
+        /// The child.
+        spawn: SpawnId,
+        /// As the client named the process, for the fault.
+        label: String,
     },
     /// A group that is being added.
     AddGroup {

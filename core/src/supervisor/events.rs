@@ -242,7 +242,7 @@ impl Supervisor {
     }
 
     /// All that was written to a child's standard input has been taken.
-    pub(super) fn on_stdin_progress(&mut self, spawn: SpawnId) {
+    pub(super) fn on_stdin_progress(&mut self, now: Now, spawn: SpawnId) {
         if let Some(id) = self.spawns.get(&spawn) {
             if let Some(process) = self.processes.get_mut(id) {
                 process.stdin_queued_bytes = 0;
@@ -253,6 +253,7 @@ impl Supervisor {
                 pool.stdin_drained(position);
             }
         }
+        self.on_stdin_tried(now, spawn, false);
     }
 
     pub(super) fn on_stdin_closed(&mut self, now: Now, spawn: SpawnId) {
@@ -269,6 +270,7 @@ impl Supervisor {
             self.log_returned(now, group, returned);
             self.deliver(now, group);
         }
+        self.on_stdin_tried(now, spawn, true);
     }
 
     pub(super) fn emit_mood(&mut self, now: Now, mood: Mood) {

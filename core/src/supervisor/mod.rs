@@ -61,6 +61,8 @@ pub(crate) enum Due {
     StopReport(ProcessId),
     /// A client that may be too slow.
     Conn(ConnId),
+    /// A write to a child's standard input that was tried.
+    Stdin(SpawnId),
 }
 
 /// A supervisor.
@@ -314,7 +316,7 @@ impl Supervisor {
                 stream,
                 data,
             } => self.on_output(now, spawn, stream, data),
-            Input::StdinProgress { spawn } => self.on_stdin_progress(spawn),
+            Input::StdinProgress { spawn } => self.on_stdin_progress(now, spawn),
             Input::StdinClosed { spawn } => self.on_stdin_closed(now, spawn),
             Input::SocketOpened { group } => self.on_socket_opened(now, group),
             Input::SocketFailed { group, error } => self.on_socket_failed(now, group, error),
@@ -385,6 +387,7 @@ impl Supervisor {
             Due::Tick => self.arm_ticks(),
             Due::StopReport(id) => self.report_stop_wait(now, id),
             Due::Conn(conn) => self.on_conn_due(now, conn),
+            Due::Stdin(spawn) => self.on_stdin_tried(now, spawn, false),
         }
     }
 
