@@ -39,6 +39,15 @@ impl Pools {
         self.wanted.contains(kind)
     }
 
+    /// A process gets no events until it is RUNNING again and that has been noticed.
+    pub(super) fn suspend(&mut self, process: ProcessId) {
+        if let Some((group, position)) = self.members.get(&process)
+            && let Some(pool) = self.pools.get_mut(group)
+        {
+            pool.set_running(*position, false);
+        }
+    }
+
     fn add(&mut self, group: &Group) {
         let GroupKind::Listener {
             buffer_size,
@@ -184,7 +193,13 @@ impl Supervisor {
         let returned = match change.to {
             ProcessState::Starting => pool.started(position),
             ProcessState::Running => {
-                pool.set_running(position, true);
+                // It may have moved on since, even to another child.
+                let process = self.processes.get(&change.process);
+                let still = process.is_some_and(|process| {
+                    process.state() == ProcessState::Running
+                        && process.child().map(|child| child.spawn) == change.spawn
+                });
+                pool.set_running(position, still);
                 None
             }
             ProcessState::Stopping | ProcessState::Unknown => {

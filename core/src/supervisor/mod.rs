@@ -443,6 +443,10 @@ impl Supervisor {
         );
         let after = process.child().map(|child| child.spawn);
         let deadline = process.deadline(self.mood == Mood::Running);
+        if process.state() != ProcessState::Running || before != after {
+            // The notices of this come later; until then no event may go to the child of before.
+            self.pools.suspend(id);
+        }
         if before != after {
             if let Some(spawn) = before {
                 self.spawns.remove(&spawn);

@@ -1,6 +1,7 @@
 //! What the kernel says to what the core wants done.
 
-use super::swarm;
+use super::listeners;
+use super::swarm::{self, is_listener};
 use super::world::{Due, World};
 use visor_core::{
     Action, ExitStatus, Input, LogId, Pid, ReadConfig, Signal, SignalError, SpawnError, SpawnId,
@@ -8,14 +9,16 @@ use visor_core::{
 };
 
 impl World {
-    pub(super) fn perform(&mut self, action: Action) -> Option<Input<'static>> {
-        match action {
+    pub(super) fn perform(&mut self, action: Action) -> Result<Option<Input<'static>>, String> {
+        Ok(match action {
             Action::Spawn { spawn, spec } => match spec.stdin {
                 StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
                     let error = SpawnError::Pipes("ENOTSOCK".to_owned());
                     Some(Input::SpawnFailed { spawn, error })
                 }
-                StdinSpec::Socket(_) | StdinSpec::Pipe => self.spawn(spawn),
+                StdinSpec::Socket(_) | StdinSpec::Pipe => {
+                    self.spawn(spawn, is_listener(&spec.name))
+                }
             },
             Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
             Action::Signal {
@@ -23,7 +26,10 @@ impl World {
                 signal,
                 group: _,
             } => self.signal(spawn, signal),
-            Action::WriteStdin { spawn, .. } => Some(Input::StdinProgress { spawn }),
+            Action::WriteStdin { spawn, data } => {
+                listeners::receive(self, spawn, &data);
+                Some(Input::StdinProgress { spawn })
+            }
             Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
                 process,
                 result: Ok(()),
@@ -48,8 +54,18 @@ impl World {
                 read,
                 result: Err(visor_core::ReadError::NotFound),
             }),
-            Action::Listen { server, .. } => Some(Input::Listening { server }),
-            Action::ReadConfig => Some(self.read_config()),
+            Action::Listen { server, .. } => {
+                self.clients.listening(server, true);
+                Some(Input::Listening { server })
+            }
+            Action::Unlisten { server } => {
+                self.clients.listening(server, false);
+                None
+            }
+            Action::ReadConfig => {
+                self.readings.push(self.asked.pop_front().unwrap_or(false));
+                Some(self.read_config())
+            }
             Action::WritePidfile { .. } => Some(Input::PidfileWritten { result: Ok(()) }),
             Action::Ready => {
                 self.kernel.daemon(false, true, false);
@@ -61,9 +77,13 @@ impl World {
                 None
             }
             Action::CloseConn { conn } | Action::DropConn { conn } => {
-                Some(Input::ConnClosed { conn })
+                let open = self.clients.closed(conn);
+                open.then_some(Input::ConnClosed { conn })
             }
-            Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
+            Action::SendConn { conn, data } => {
+                let taken = self.clients.receive(conn, &data)?;
+                taken.then_some(Input::ConnDrained { conn })
+            }
             Action::CloseSocket { group } => {
                 self.kernel.set_socket(group, false);
                 None
@@ -71,14 +91,13 @@ impl World {
             Action::CloseLog { .. }
             | Action::CleanAutoLogs { .. }
             | Action::Syslog { .. }
-            | Action::Unlisten { .. }
             | Action::ReadConn { .. }
             | Action::RemovePidfile { .. }
             | Action::Diagnose(_) => None,
-        }
+        })
     }
 
-    fn spawn(&mut self, spawn: SpawnId) -> Option<Input<'static>> {
+    fn spawn(&mut self, spawn: SpawnId, listener: bool) -> Option<Input<'static>> {
         self.kernel.begin_spawn(spawn);
         if self.random.chance(self.swarm.spawn_fails) {
             self.kernel.fail_spawn(spawn);
@@ -91,13 +110,13 @@ impl World {
         }
         if self.random.chance(self.swarm.spawn_late) {
             let late = self.random.below(4_000);
-            self.after(late, Due::Fork(spawn));
+            self.after(late, Due::Fork(spawn, listener));
             return None;
         }
-        Some(self.fork(spawn))
+        Some(self.fork(spawn, listener))
     }
 
-    pub(super) fn fork(&mut self, spawn: SpawnId) -> Input<'static> {
+    pub(super) fn fork(&mut self, spawn: SpawnId, listener: bool) -> Input<'static> {
         let ignores = self.random.chance(self.swarm.ignores);
         let pid = self.kernel.fork(spawn, ignores);
         let life = match self.random.below(8) {
@@ -112,7 +131,15 @@ impl World {
             let status = self.status();
             self.after(life, Due::Dies(spawn, status));
         }
-        for _ in 0..self.random.below(self.swarm.chunks_max + 1) {
+        if listener {
+            listeners::begin(self, spawn);
+        }
+        let chunks = if listener {
+            0
+        } else {
+            self.swarm.chunks_max + 1
+        };
+        for _ in 0..self.random.below(chunks) {
             let at = self.random.below(3_000);
             let length = usize::try_from(self.random.below(60)).unwrap_or(0) + 1;
             let stream = if self.random.chance(700) {

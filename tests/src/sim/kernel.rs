@@ -1,5 +1,6 @@
 //! A kernel that is not there: children, pids, logs and sockets, as far as the core can tell.
 
+use super::listeners::Listeners;
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::{ExitStatus, GroupId, LogId, Pid, SpawnId};
 
@@ -29,6 +30,10 @@ pub struct Kernel {
     sizes: BTreeMap<LogId, u64>,
     broken_logs: BTreeSet<LogId>,
     sockets: BTreeSet<GroupId>,
+    /// Children that listen to events.
+    pub listeners: Listeners,
+    /// There are clients, whose patience is limited.
+    pub clients: bool,
     up: bool,
     opening: bool,
     ended: bool,
@@ -84,6 +89,7 @@ impl Kernel {
             child.reported = true;
         }
         self.unsignallable.remove(&spawn);
+        self.listeners.forget(spawn);
     }
 
     /// Forgets children whose exit was reported, but the latest.

@@ -14,8 +14,10 @@
 
 mod answers;
 pub mod checks;
+mod clients;
 mod facts;
 mod kernel;
+mod listeners;
 mod random;
 mod swarm;
 mod users;

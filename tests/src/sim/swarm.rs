@@ -41,6 +41,10 @@ pub struct Swarm {
     pub chunks_max: u64,
     /// Requests of users, in all.
     pub requests: u64,
+    /// What clients do, in all.
+    pub client_acts: u64,
+    /// A client does not take what it is sent, in a thousand.
+    pub slow_clients: u32,
     /// The daemon is told to restart now and then.
     pub restarts: bool,
     /// The daemon is shut down in the midst of it all.
@@ -73,6 +77,8 @@ impl Swarm {
             socket_fails: often(300),
             chunks_max: u64::from(often(20)),
             requests: u64::from(often(200)) + 10,
+            client_acts: u64::from(often(100)),
+            slow_clients: often(200),
             restarts: often(1000) > 500,
             early_shutdown: often(1000) > 700,
         }
@@ -103,9 +109,12 @@ pub fn config(random: &mut Random) -> Config {
         let members: Vec<String> = names.drain(..count).collect();
         groups.push(group(random, &members));
     }
+    for n in 0..random.below(3) {
+        groups.push(listener(random, &format!("l{n}")));
+    }
     groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     let mut servers = Vec::new();
-    if random.chance(300) {
+    if random.chance(600) {
         servers.push(ServerConfig {
             section: "unix_http_server".to_owned(),
             address: ServerAddress::Unix {
@@ -130,7 +139,7 @@ pub fn config(random: &mut Random) -> Config {
             ..SupervisordConfig::default()
         },
         servers,
-        rpc_interfaces: Vec::new(),
+        rpc_interfaces: vec!["supervisor".to_owned()],
         groups,
     }
 }
@@ -168,6 +177,41 @@ fn group(random: &mut Random, members: &[String]) -> GroupConfig {
     group
         .processes
         .sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+    group
+}
+
+/// Whether a process of this name is a listener.
+pub(super) fn is_listener(name: &str) -> bool {
+    name.starts_with('l')
+}
+
+/// A pool of one or two listeners.
+fn listener(random: &mut Random, name: &str) -> GroupConfig {
+    let members: Vec<String> = (0..random.between(1, 2))
+        .map(|n| format!("{name}-{n}"))
+        .collect();
+    let mut group = group(random, &members);
+    name.clone_into(&mut group.name);
+    group.priority = -1;
+    let all = [
+        "PROCESS_STATE",
+        "EVENT",
+        "PROCESS_STATE_RUNNING",
+        "TICK_5",
+        "PROCESS_GROUP",
+        "SUPERVISOR_STATE_CHANGE",
+    ];
+    let mut events: Vec<String> = Vec::new();
+    for _ in 0..random.between(1, 2) {
+        events.extend(random.pick(&all).map(|event| (*event).to_owned()));
+    }
+    group.kind = GroupKind::Listener {
+        buffer_size: u32::try_from(random.between(1, 12)).unwrap_or(1),
+        events,
+    };
+    for process in &mut group.processes {
+        process.redirect_stderr = false;
+    }
     group
 }
 

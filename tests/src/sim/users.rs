@@ -24,11 +24,11 @@ pub(super) fn request(world: &mut World) -> Result<(), String> {
         15 => Input::Command(Command::AddGroup(some_group(world))),
         16 => Input::Command(Command::RemoveGroup(some_group(world))),
         17 => {
-            world.readings.push(false);
+            world.asked.push_back(false);
             Input::Command(Command::Reread)
         }
         18 if world.swarm.restarts => {
-            world.readings.push(true);
+            world.asked.push_back(true);
             Input::Command(Command::Restart)
         }
         19 => Input::Signal(Signal::USR2),

@@ -1,15 +1,16 @@
 //! One world: time, and what happens next.
 
 use super::checks::{self, Checker, View};
+use super::clients::{self, Clients};
 use super::facts::Facts;
 use super::kernel::Kernel;
 use super::random::Random;
 use super::swarm::{self, Swarm};
 use super::users;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use visor_core::{
-    Action, Boot, Command, ExitStatus, Input, LogId, Mood, Now, Output, Pid, ProcessId,
+    Action, Boot, Command, ConnId, ExitStatus, Input, LogId, Mood, Now, Output, Pid, ProcessId,
     ProcessState, Signal, SpawnId, Stream, Supervisor, Timestamp, UnixTime,
 };
 
@@ -50,10 +51,16 @@ pub enum Watch {
 pub(super) enum Due {
     Dies(SpawnId, ExitStatus),
     Report(SpawnId),
-    Fork(SpawnId),
+    Fork(SpawnId, bool),
     Tell(Box<Input<'static>>),
     Writes(SpawnId, Stream, usize),
+    /// A listener says something; with it, it is ready.
+    Says(SpawnId, Vec<u8>, bool),
     Request,
+    /// A client does something.
+    Client,
+    SendRest(ConnId),
+    Vanish(ConnId),
     /// Nothing goes wrong from now on.
     Calm,
     /// Everything that was asked for must have happened.
@@ -68,6 +75,7 @@ pub(super) struct World {
     pub(super) swarm: Swarm,
     pub(super) facts: Facts,
     pub(super) kernel: Kernel,
+    pub(super) clients: Clients,
     supervisor: Supervisor,
     checkers: Vec<Box<dyn Checker>>,
     wall_nanos: i64,
@@ -76,6 +84,8 @@ pub(super) struct World {
     answers: Vec<Input<'static>>,
     /// Why the configuration will be read: to restart with it?
     pub(super) readings: Vec<bool>,
+    /// Requests for it that are being worked on.
+    pub(super) asked: VecDeque<bool>,
     pub(super) calm: bool,
     watch: Watch,
     /// The core was told something since it last rested.
@@ -133,6 +143,7 @@ impl World {
             swarm,
             facts: Facts::new(config),
             kernel,
+            clients: Clients::default(),
             supervisor,
             checkers: checks::all(),
             wall_nanos: 1_700_000_000_000_000_000,
@@ -140,6 +151,7 @@ impl World {
             sequence: 0,
             answers: Vec::new(),
             readings: Vec::new(),
+            asked: VecDeque::new(),
             calm: false,
             watch,
             told: true,
@@ -152,6 +164,10 @@ impl World {
         for _ in 0..self.swarm.requests {
             let at = self.random.below(faulty.max(1));
             self.after(at, Due::Request);
+        }
+        for _ in 0..self.swarm.client_acts {
+            let at = self.random.below(faulty.max(1));
+            self.after(at, Due::Client);
         }
         self.after(faulty, Due::Calm);
         self.facts.refresh(&self.supervisor);
@@ -237,8 +253,8 @@ impl World {
                 Ok(())
             }
             Due::Report(spawn) => self.report_exit(spawn),
-            Due::Fork(spawn) => {
-                let input = self.fork(spawn);
+            Due::Fork(spawn, listener) => {
+                let input = self.fork(spawn, listener);
                 self.tell(input)
             }
             Due::Tell(input) => self.tell(*input),
@@ -256,11 +272,31 @@ impl World {
                     data,
                 })
             }
+            Due::Says(spawn, text, ready) => self.says(spawn, text, ready),
+            Due::Client => clients::act(self),
+            Due::SendRest(conn) => clients::send_rest(self, conn),
+            Due::Vanish(conn) => clients::vanish(self, conn),
             Due::Request => users::request(self),
             Due::Calm => self.become_calm(),
             Due::Settled => self.check_settled(),
             Due::Ended => Err("the daemon does not end".to_owned()),
         }
+    }
+
+    fn says(&mut self, spawn: SpawnId, text: Vec<u8>, ready: bool) -> Result<(), String> {
+        if self.kernel.child(spawn).is_none_or(|c| c.ended.is_some()) {
+            return Ok(());
+        }
+        if ready {
+            self.kernel.listeners.said_ready(spawn);
+        }
+        let data = text.into();
+        let stream = Stream::Stdout;
+        self.tell(Input::ChildOutput {
+            spawn,
+            stream,
+            data,
+        })
     }
 
     fn report_exit(&mut self, spawn: SpawnId) -> Result<(), String> {
@@ -298,6 +334,9 @@ impl World {
         self.calm = true;
         self.swarm = self.swarm.calm();
         self.kernel.mend_logs();
+        for conn in self.clients.wake_up() {
+            self.tell(Input::ConnDrained { conn })?;
+        }
         self.after(SETTLE_MILLIS / 2, Due::Request);
         self.after(SETTLE_MILLIS, Due::Settled);
         Ok(())
@@ -316,11 +355,18 @@ impl World {
                 return Err(format!("not everything runs: {lazy:?}"));
             }
         }
+        if let Some(forgotten) = self.clients.forgotten(self.facts.now) {
+            return Err(forgotten);
+        }
         self.after(END_MILLIS, Due::Ended);
         self.tell(Input::Command(Command::Shutdown))
     }
 
     // ---- the core ----
+
+    pub(super) const fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
 
     fn now(&self) -> Now {
         Now {
@@ -347,6 +393,7 @@ impl World {
             if self.watch == Watch::Trace {
                 eprintln!("    {change:?}");
             }
+            self.clients.changed(&change);
             self.check(|checker, view| checker.change(view, &input, &change))?;
         }
         self.check(|checker, view| checker.after(view, &input))
@@ -393,7 +440,7 @@ impl World {
                     self.report.actions += 1;
                     self.digest(&action);
                     self.check(|checker, view| checker.action(view, &action))?;
-                    let Some(answer) = self.perform(action) else {
+                    let Some(answer) = self.perform(action)? else {
                         continue;
                     };
                     if self.random.chance(self.swarm.answers_last) {
@@ -407,6 +454,8 @@ impl World {
                     self.tell(answer)?;
                 }
                 Output::Wait(wait) => {
+                    self.asked.clear();
+                    self.kernel.clients = self.clients.any();
                     if std::mem::take(&mut self.told) {
                         self.check(|checker, view| checker.rest(view, wait))?;
                     }

@@ -172,6 +172,8 @@ enum Reason {
     Unsignallable,
     Start,
     Stop,
+    /// A client may have asked for anything.
+    Asked,
     Other,
 }
 
@@ -188,6 +190,7 @@ impl Reason {
             } if own == Some(*spawn) => Self::Unsignallable,
             Input::Command(Command::Start(process)) if *process == id => Self::Start,
             Input::Command(Command::Stop(process)) if *process == id => Self::Stop,
+            Input::ConnData { .. } | Input::CommandChecked { .. } => Self::Asked,
             _ => Self::Other,
         }
     }
@@ -196,17 +199,17 @@ impl Reason {
 /// The table of processes.md, with the reasons. Times are for another checker.
 fn allowed(from: S, to: S, reason: &Reason, fact: &Fact, book: &Book, running: bool) -> bool {
     let gave_up = i64::from(book.failures) > fact.config.startretries;
-    let stops = matches!(reason, Reason::Stop) || !running;
+    let stops = matches!(reason, Reason::Stop | Reason::Asked) || !running;
     match (from, to) {
         (S::Stopped, S::Starting) => {
             let by_itself = fact.config.autostart && !book.ever_started;
-            running && (matches!(reason, Reason::Start) || by_itself)
+            running && (matches!(reason, Reason::Start | Reason::Asked) || by_itself)
         }
-        (S::Fatal, S::Starting) => running && matches!(reason, Reason::Start),
+        (S::Fatal, S::Starting) => running && matches!(reason, Reason::Start | Reason::Asked),
         (S::Backoff, S::Starting) => running && !gave_up,
         (S::Exited, S::Starting) => {
             running
-                && (matches!(reason, Reason::Start)
+                && (matches!(reason, Reason::Start | Reason::Asked)
                     || fact.config.autorestart != AutoRestart::Never)
         }
         (S::Starting, S::Backoff) => {
@@ -215,12 +218,12 @@ fn allowed(from: S, to: S, reason: &Reason, fact: &Fact, book: &Book, running: b
         (S::Starting, S::Running) => true,
         (S::Starting | S::Running, S::Stopping) => stops,
         (S::Backoff, S::Fatal) => gave_up || !running,
-        (S::Backoff, S::Stopped) => matches!(reason, Reason::Stop),
-        (S::Exited, S::Stopped) => matches!(reason, Reason::Stop),
+        (S::Backoff, S::Stopped) => matches!(reason, Reason::Stop | Reason::Asked),
+        (S::Exited, S::Stopped) => matches!(reason, Reason::Stop | Reason::Asked),
         (S::Stopping, S::Stopped) => matches!(reason, Reason::Exit(_) | Reason::SpawnFailed),
         (S::Running | S::Unknown, S::Exited) => matches!(reason, Reason::Exit(_)),
         (S::Unknown, S::Stopped) => matches!(reason, Reason::Exit(_) | Reason::SpawnFailed),
-        (S::Unknown, S::Running | S::Starting) => matches!(reason, Reason::Start),
+        (S::Unknown, S::Running | S::Starting) => matches!(reason, Reason::Start | Reason::Asked),
         (S::Starting | S::Running | S::Stopping, S::Unknown) => {
             matches!(reason, Reason::Unsignallable)
         }

@@ -6,6 +6,7 @@
 )]
 
 mod daemon;
+mod events;
 mod files;
 mod lives;
 mod order;
@@ -69,6 +70,7 @@ pub fn all() -> Vec<Box<dyn Checker>> {
         Box::new(output::Outputs::default()),
         Box::new(files::Files::default()),
         Box::new(daemon::Daemon::default()),
+        Box::new(events::Events::default()),
     ]
 }
 

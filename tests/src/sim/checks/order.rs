@@ -34,7 +34,12 @@ impl Checker for Order {
             fact.group.clone(),
             (fact.config.priority, fact.config.name.clone()),
         );
-        let asked = matches!(input, Input::Command(Command::Stop(_) | Command::Start(_)));
+        let asked = matches!(
+            input,
+            Input::Command(Command::Stop(_) | Command::Start(_))
+                | Input::ConnData { .. }
+                | Input::CommandChecked { .. }
+        );
         let stops = change.to == S::Stopping;
         if view.facts.mood != Some(Mood::Running) && stops && !asked {
             for (other, fact) in &view.facts.processes {

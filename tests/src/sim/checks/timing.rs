@@ -34,6 +34,8 @@ struct Clock {
     exit: Option<ExitStatus>,
     /// The next signal to come is the stop signal.
     stop_signal_due: bool,
+    /// It is not known how many short lives count.
+    unsure: bool,
     /// SIGKILL was decided together with the stop signal.
     kill_decided: bool,
 }
@@ -128,7 +130,10 @@ impl Checker for Timing {
         };
         let config = &fact.config;
         let clock = self.clocks.entry(id).or_default();
-        let by_request = *input == Input::Command(Command::Start(id));
+        let asked = matches!(input, Input::ConnData { .. } | Input::CommandChecked { .. });
+        // Whether it was the client or the clock nobody can tell from outside.
+        clock.unsure |= asked && clock.due.is_some_and(|due| due <= now);
+        let by_request = *input == Input::Command(Command::Start(id)) || asked;
         let (from, to) = (change.from, change.to);
         let startsecs = u64::try_from(config.startsecs).unwrap_or(0) * SECOND;
         let age = now - clock.started;
@@ -182,6 +187,7 @@ impl Checker for Timing {
             self.report_at = None;
         }
         let mut next = self.report_at;
+        let mut unsure = false;
         for (id, clock) in &self.clocks {
             let Some(config) = view.facts.processes.get(id).map(|fact| &fact.config) else {
                 continue;
@@ -195,6 +201,10 @@ impl Checker for Timing {
                 Some(S::Backoff | S::Exited) if running => clock.due,
                 _ => None,
             };
+            if clock.unsure && clock.state == Some(S::Exited) {
+                unsure = true;
+                continue;
+            }
             if let Some(due) = due {
                 ensure!(due > now, "{id} in {:?} is overdue", clock.state);
                 next = Some(next.map_or(due, |next| next.min(due)));
@@ -202,7 +212,12 @@ impl Checker for Timing {
         }
         let wait = wait.map(Timestamp::as_nanos);
         // A report that could not be logged was not seen.
-        let unsure = !running && view.kernel.has_failed(LogId::Activity);
+        let early = wait.is_some() && (wait < next || next.is_none());
+        let mut processes = view.facts.processes.values();
+        let pools = processes.any(|fact| fact.group.0 == -1);
+        let others = view.kernel.clients || pools;
+        unsure |= early && others;
+        unsure |= !running && view.kernel.has_failed(LogId::Activity);
         ensure!(
             wait == next || unsure || view.kernel.has_ended(),
             "it wants to wake up at {wait:?}, but {next:?} is what is due"
@@ -239,6 +254,10 @@ impl Timing {
             return Ok(());
         }
         let now = view.facts.now;
+        // Asked for by a client: nobody has it for a stop signal here.
+        if signal == Signal::HUP {
+            return Ok(());
+        }
         ensure!(signal == Signal::KILL, "{id} gets {signal} unasked");
         ensure!(
             group == config.killasgroup,

@@ -1,0 +1,290 @@
+//! Clients of the XML-RPC server: they connect, ask, wait, read slowly, and vanish.
+
+use super::world::{Due, World};
+use std::collections::{BTreeMap, BTreeSet};
+use visor_core::http::client::{Event, Receiver, request};
+use visor_core::xmlrpc::{Message, Value, decode, encode};
+use visor_core::{ConnId, Input, ProcessId, ProcessState, ServerId, Transition};
+
+/// All clients, and the servers they can reach.
+#[derive(Default)]
+pub(super) struct Clients {
+    servers: BTreeSet<ServerId>,
+    conns: BTreeMap<ConnId, Conn>,
+    next: u64,
+}
+
+struct Conn {
+    receiver: Receiver,
+    body: Vec<u8>,
+    /// What was asked, until it is answered.
+    call: Option<Call>,
+    /// The rest of a request that comes in two parts.
+    unsent: Vec<u8>,
+    /// It does not take what it is sent, for a while.
+    slow: bool,
+}
+
+struct Call {
+    method: &'static str,
+    process: Option<ProcessId>,
+    waits: bool,
+    /// What the process has been since it was asked for.
+    states: Vec<ProcessState>,
+    asked_at: u64,
+}
+
+impl Clients {
+    pub(super) fn listening(&mut self, server: ServerId, on: bool) {
+        if on {
+            self.servers.insert(server);
+        } else {
+            self.servers.remove(&server);
+        }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.conns.is_empty()
+    }
+
+    /// A waiting call is answered according to what the process went through.
+    pub(super) fn changed(&mut self, change: &Transition) {
+        for call in self.conns.values_mut().filter_map(|c| c.call.as_mut()) {
+            if call.process == Some(change.process) {
+                call.states.push(change.to);
+            }
+        }
+    }
+
+    /// The connection is gone, whoever closed it.
+    pub(super) fn closed(&mut self, conn: ConnId) -> bool {
+        self.conns.remove(&conn).is_some()
+    }
+
+    /// The core sends something. Answers whether all of it is taken at once.
+    pub(super) fn receive(&mut self, conn: ConnId, data: &[u8]) -> Result<bool, String> {
+        let Some(client) = self.conns.get_mut(&conn) else {
+            return Ok(false);
+        };
+        client.receiver.receive(data);
+        loop {
+            let event = client.receiver.next();
+            match event.map_err(|error| format!("clients: an answer: {error:?}"))? {
+                Some(Event::Head(head)) if head.status == 200 => client.body.clear(),
+                Some(Event::Head(head)) => {
+                    return Err(format!("clients: an answer with status {}", head.status));
+                }
+                Some(Event::Body(more)) => client.body.extend(more),
+                Some(Event::End) => {
+                    let call = client.call.take().ok_or("clients: an answer to nothing")?;
+                    let answer = decode(&client.body);
+                    check(&call, answer.map_err(|e| format!("clients: {e:?}"))?)?;
+                    client.receiver = Receiver::new();
+                }
+                None => return Ok(!client.slow),
+            }
+        }
+    }
+
+    /// A call that should have been answered long ago.
+    pub(super) fn forgotten(&self, now: u64) -> Option<String> {
+        let calls = self
+            .conns
+            .values()
+            .filter_map(|client| client.call.as_ref());
+        let mut old = calls.filter(|call| now - call.asked_at > 50_000_000_000);
+        old.find(|_| true)
+            .map(|call| format!("clients: {} was never answered", call.method))
+    }
+
+    pub(super) fn wake_up(&mut self) -> Vec<ConnId> {
+        let mut slow = Vec::new();
+        for (conn, client) in &mut self.conns {
+            if std::mem::take(&mut client.slow) {
+                slow.push(*conn);
+            }
+        }
+        slow
+    }
+
+    fn idle(&self) -> Vec<ConnId> {
+        let idle = |(_, client): &(&ConnId, &Conn)| client.call.is_none() && !client.slow;
+        self.conns
+            .iter()
+            .filter(idle)
+            .map(|(conn, _)| *conn)
+            .collect()
+    }
+}
+
+/// What an answer says is true.
+fn check(call: &Call, answer: Message) -> Result<(), String> {
+    let (method, states) = (call.method, &call.states);
+    match answer {
+        Message::Call { .. } => Err("clients: a call for an answer".to_owned()),
+        Message::Fault { code, text } if !(1..=92).contains(&code) => {
+            Err(format!("clients: {method}: fault {code} {text}"))
+        }
+        Message::Response(Value::Bool(true)) if call.waits && method.contains("startProcess") => {
+            if states.contains(&ProcessState::Running) {
+                Ok(())
+            } else {
+                Err(format!("clients: {method} is answered after {states:?}"))
+            }
+        }
+        Message::Response(Value::Bool(true)) if call.waits && method.contains("stopProcess") => {
+            if states.iter().any(|state| state.is_stopped()) {
+                Ok(())
+            } else {
+                Err(format!("clients: {method} is answered after {states:?}"))
+            }
+        }
+        Message::Fault { .. } | Message::Response(_) => Ok(()),
+    }
+}
+
+/// A client does something: a new one, or one that is there.
+pub(super) fn act(world: &mut World) -> Result<(), String> {
+    let idle = world.clients.idle();
+    let conn = match world.random.pick(&idle) {
+        Some(conn) if world.random.chance(600) => *conn,
+        Some(_) | None => match connect(world)? {
+            Some(conn) => conn,
+            None => return Ok(()),
+        },
+    };
+    if world.random.chance(100) {
+        return vanish(world, conn);
+    }
+    let (method, process, waits, params) = choose(world);
+    let message = Message::Call {
+        method: method.to_owned(),
+        params,
+    };
+    let document = encode(&message).into_bytes();
+    let headers = [("Content-Type", "text/xml"), ("Host", "localhost")];
+    let mut bytes = request("POST", "/RPC2", &headers, Some(&document));
+    let mut rest = Vec::new();
+    if world.random.chance(300) {
+        let cut = usize::try_from(world.random.below(bytes.len() as u64)).unwrap_or(0);
+        rest = bytes.split_off(cut.max(1));
+    }
+    let slow = world.random.chance(world.swarm.slow_clients);
+    let state = |id| {
+        let mut all = world.supervisor().processes();
+        all.find(|(i, ..)| *i == id).map(|(.., state)| state)
+    };
+    let states = process.and_then(state).into_iter().collect();
+    if let Some(client) = world.clients.conns.get_mut(&conn) {
+        client.slow = slow;
+        client.unsent.clone_from(&rest);
+        client.call = Some(Call {
+            method,
+            process,
+            waits,
+            states,
+            asked_at: world.facts.now,
+        });
+    }
+    if world.random.chance(50) {
+        let later = world.random.below(3_000);
+        world.after(later, Due::Vanish(conn));
+    }
+    if rest.is_empty() {
+        note_reading(world, method);
+    } else {
+        let later = world.random.below(500);
+        world.after(later, Due::SendRest(conn));
+    }
+    let data = bytes.into();
+    world.tell(Input::ConnData { conn, data })
+}
+
+/// The second part of a request.
+pub(super) fn send_rest(world: &mut World, conn: ConnId) -> Result<(), String> {
+    let Some(client) = world.clients.conns.get_mut(&conn) else {
+        return Ok(());
+    };
+    let data = std::mem::take(&mut client.unsent).into();
+    if let Some(method) = client.call.as_ref().map(|call| call.method) {
+        note_reading(world, method);
+    }
+    world.tell(Input::ConnData { conn, data })
+}
+
+/// The client goes away without a word.
+pub(super) fn vanish(world: &mut World, conn: ConnId) -> Result<(), String> {
+    if world.clients.closed(conn) {
+        world.tell(Input::ConnClosed { conn })?;
+    }
+    Ok(())
+}
+
+fn connect(world: &mut World) -> Result<Option<ConnId>, String> {
+    let servers: Vec<ServerId> = world.clients.servers.iter().copied().collect();
+    let Some(server) = world.random.pick(&servers).copied() else {
+        return Ok(None);
+    };
+    world.clients.next += 1;
+    let conn = ConnId(world.clients.next);
+    let client = Conn {
+        receiver: Receiver::new(),
+        body: Vec::new(),
+        call: None,
+        unsent: Vec::new(),
+        slow: false,
+    };
+    world.clients.conns.insert(conn, client);
+    let peer = String::new();
+    world.tell(Input::ConnOpened { conn, server, peer })?;
+    Ok(Some(conn))
+}
+
+fn note_reading(world: &mut World, method: &str) {
+    match method {
+        "supervisor.reloadConfig" => world.asked.push_back(false),
+        "supervisor.restart" => world.asked.push_back(true),
+        _ => {}
+    }
+}
+
+/// A method, the process it is about, whether it waits, and its arguments.
+fn choose(world: &mut World) -> (&'static str, Option<ProcessId>, bool, Vec<Value>) {
+    let ids: Vec<ProcessId> = world.facts.processes.keys().copied().collect();
+    let process = world.random.pick(&ids).copied();
+    let fact = process.and_then(|id| world.facts.processes.get(&id));
+    let (group, name) = fact.map_or_else(Default::default, |fact| {
+        (fact.group.1.clone(), fact.config.name.clone())
+    });
+    let full = Value::from(format!("{group}:{name}").as_str());
+    let waits = world.random.chance(700);
+    match world.random.below(16) {
+        0..4 => {
+            let params = vec![full, Value::Bool(waits)];
+            ("supervisor.startProcess", process, waits, params)
+        }
+        4..7 => {
+            let params = vec![full, Value::Bool(waits)];
+            ("supervisor.stopProcess", process, waits, params)
+        }
+        7 => {
+            let params = vec![Value::from(group.as_str()), Value::Bool(waits)];
+            ("supervisor.startProcessGroup", None, false, params)
+        }
+        8 => ("supervisor.stopAllProcesses", None, false, vec![]),
+        9 => ("supervisor.getAllProcessInfo", None, false, vec![]),
+        10 => ("supervisor.getProcessInfo", None, false, vec![full]),
+        11 => {
+            let params = vec![full, Value::from("HUP")];
+            ("supervisor.signalProcess", None, false, params)
+        }
+        12 => ("supervisor.reloadConfig", None, false, vec![]),
+        13 => ("supervisor.clearProcessLogs", None, false, vec![full]),
+        14 if world.swarm.restarts => ("supervisor.restart", None, false, vec![]),
+        14 => ("supervisor.getState", None, false, vec![]),
+        _ => {
+            let params = vec![Value::from(group.as_str())];
+            ("supervisor.addProcessGroup", None, false, params)
+        }
+    }
+}
