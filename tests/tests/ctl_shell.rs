@@ -78,6 +78,8 @@ fn tab_completes_actions_names_and_groups() {
         listed.contains("w:*") && listed.contains("w:w_00"),
         "{listed}"
     );
+    // Below the list the line stands once more.
+    shell.expect("supervisor> status w:");
     shell.send(CONTROL_C);
     shell.expect("supervisor> ");
     shell.send("update c\t\r");
@@ -85,6 +87,19 @@ fn tab_completes_actions_names_and_groups() {
     shell.expect("supervisor> ");
     shell.send("help rer\t\r");
     shell.expect("reread");
+}
+
+#[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let daemon = daemon();
+    let mut shell = shell(&daemon, &[]);
+    shell.send("version\rpid nope\rshutdown\rn\rversion\r");
+    shell.expect("4.3.0\n");
+    shell.expect("No such process nope\n");
+    shell.expect("Really shut the remote supervisord process down y/N? ");
+    shell.expect("4.3.0\n");
+    shell.expect("supervisor> ");
+    assert_eq!(daemon.state("cat"), "RUNNING");
 }
 
 #[test]
@@ -313,4 +328,21 @@ fn colours_are_never_in_lines_that_scripts_parse() {
             .stdout
             .contains('\u{1b}')
     );
+}
+
+#[test]
+fn progress_names_who_of_a_group_is_not_done() {
+    let daemon = Setup::new(Runtime::Std)
+        .sections(
+            "[program:deaf]\ncommand=/bin/sh -c \"trap '' TERM; while :; do sleep 1; done\"\n\
+             process_name=%(program_name)s_%(process_num)d\nnumprocs=2\nstopwaitsecs=4\nstopasgroup=true",
+        )
+        .start();
+    daemon.wait_running("deaf:deaf_0");
+    daemon.wait_running("deaf:deaf_1");
+    let mut client = client(&daemon, &["stop", "deaf:*"]);
+    client.expect("waiting for deaf:* to stop: 1 s");
+    client.expect("waiting for deaf:deaf_0, deaf:deaf_1 to stop: ");
+    client.expect("deaf:deaf_0: stopped\n");
+    assert_eq!(client.wait_exit(), Some(0));
 }

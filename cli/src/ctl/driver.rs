@@ -21,11 +21,11 @@ pub(super) struct Ended {
 }
 
 /// Drives one [`Ctl`] at a time.
-#[derive(Debug)]
 pub(super) struct Driver {
     pub(super) terminal: Terminal,
     calls: Option<OwnedFd>,
     follow: Option<OwnedFd>,
+    look: Option<OwnedFd>,
     buffer: Vec<u8>,
     /// Lines that are collected instead of printed, for completion.
     captured: Option<Vec<String>>,
@@ -37,6 +37,7 @@ struct Ready {
     interrupted: bool,
     calls: bool,
     follow: bool,
+    look: bool,
     typed: bool,
     output_gone: bool,
 }
@@ -47,6 +48,7 @@ impl Driver {
             terminal,
             calls: None,
             follow: None,
+            look: None,
             buffer: vec![0; READ_BYTES],
             captured: None,
         }
@@ -93,6 +95,7 @@ impl Driver {
                 CtlOutput::Done { status, leave } => {
                     self.calls = None;
                     self.follow = None;
+                    self.look = None;
                     self.terminal.reopen_input();
                     return Ok(Ended { status, leave });
                 }
@@ -104,6 +107,7 @@ impl Driver {
         match channel {
             Channel::Calls => &mut self.calls,
             Channel::Follow => &mut self.follow,
+            Channel::Look => &mut self.look,
         }
     }
 
@@ -173,6 +177,9 @@ impl Driver {
         if ready.follow {
             self.receive(ctl, Channel::Follow);
         }
+        if ready.look {
+            self.receive(ctl, Channel::Look);
+        }
         if ready.typed {
             self.terminal.read_input();
         }
@@ -192,7 +199,11 @@ impl Driver {
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
         ];
         let mut roles = Vec::new();
-        for (role, socket) in [(Role::Calls, &self.calls), (Role::Follow, &self.follow)] {
+        for (role, socket) in [
+            (Role::Calls, &self.calls),
+            (Role::Follow, &self.follow),
+            (Role::Look, &self.look),
+        ] {
             if let Some(socket) = socket {
                 fds.push(PollFd::new(socket, PollFlags::IN));
                 roles.push(role);
@@ -222,6 +233,7 @@ impl Driver {
             *match role {
                 Role::Calls => &mut ready.calls,
                 Role::Follow => &mut ready.follow,
+                Role::Look => &mut ready.look,
                 Role::Typed => &mut ready.typed,
             } = !flags.is_empty();
         }
@@ -232,6 +244,7 @@ impl Driver {
         let socket = match channel {
             Channel::Calls => &self.calls,
             Channel::Follow => &self.follow,
+            Channel::Look => &self.look,
         };
         let Some(socket) = socket else {
             return;
@@ -252,5 +265,6 @@ impl Driver {
 enum Role {
     Calls,
     Follow,
+    Look,
     Typed,
 }

@@ -71,17 +71,23 @@ fn edited(
         colour: ctl.options().colour,
     }));
     let mut history = History::open(&mut editor, history_file);
+    let editor = Rc::new(RefCell::new(editor));
+    let asking = Rc::clone(&editor);
+    driver.borrow_mut().terminal.asker = Some(Box::new(move |prompt| {
+        asking.borrow_mut().readline(prompt).ok()
+    }));
     loop {
-        match editor.readline(prompt) {
+        let line = editor.borrow_mut().readline(prompt);
+        match line {
             Ok(line) => {
                 if !line.trim().is_empty() {
-                    history.add(&mut editor, &driver, &line)?;
+                    history.add(&mut editor.borrow_mut(), &driver, &line)?;
                 }
                 driver.borrow().terminal.forget_interrupts();
                 if driver.borrow_mut().run(ctl, &line)?.leave {
                     return Ok(());
                 }
-                if let Some(assistant) = editor.helper_mut() {
+                if let Some(assistant) = editor.borrow_mut().helper_mut() {
                     assistant.options = ctl.options().clone();
                 }
             }
@@ -154,10 +160,11 @@ impl Completer for Assistant {
             answer_limit: COMPLETION_LIMIT,
             ..self.options.clone()
         };
-        let found = self
-            .driver
-            .borrow_mut()
-            .complete(&mut Ctl::new(options), line);
+        // While a question is asked, there is nothing to complete.
+        let found = match self.driver.try_borrow_mut() {
+            Ok(mut driver) => driver.complete(&mut Ctl::new(options), line),
+            Err(_) => Vec::new(),
+        };
         // The only candidate is complete: the next word follows.
         let found = match <[String; 1]>::try_from(found) {
             Ok([only]) => vec![format!("{only} ")],

@@ -18,9 +18,13 @@ pub(super) enum Typed {
     Interrupted,
 }
 
+/// Shows a prompt and reads a line; `None` at the end of input or after ^C.
+pub(super) type Asker = Box<dyn FnMut(&str) -> Option<String>>;
+
 /// The user's side. Standard input is read here and nowhere else, except by the line editor.
-#[derive(Debug)]
 pub(super) struct Terminal {
+    /// Who asks instead, unless it is a secret: the line editor, which has what was typed ahead.
+    pub(super) asker: Option<Asker>,
     pub(super) interrupts: SignalFd,
     /// Bytes read from standard input that are no line yet.
     pending: Vec<u8>,
@@ -32,6 +36,7 @@ impl Terminal {
     /// Takes ^C over: from now on it is an event.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
+            asker: None,
             interrupts: SignalFd::of(&[Signal::INT])?,
             pending: Vec::new(),
             ended: false,
@@ -87,6 +92,9 @@ impl Terminal {
 
     /// Asks, and reads a line of answer; `None` at the end of input or after ^C.
     pub(super) fn ask(&mut self, prompt: &str, secret: bool) -> io::Result<Option<String>> {
+        if let Some(asker) = self.asker.as_mut().filter(|_| !secret) {
+            return Ok(asker(prompt));
+        }
         self.write(prompt.as_bytes())?;
         let hidden = secret.then(hide_input).flatten();
         let typed = loop {

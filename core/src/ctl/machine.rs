@@ -8,6 +8,7 @@ use super::{
     format::exit,
     line::{self, Line},
     link::{Link, News, request_bytes},
+    progress::{Progress, Waiting},
     stream::{Following, Foreground},
 };
 use crate::{
@@ -22,12 +23,9 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::time::Duration;
 
 /// Longest answer to a call. The reference has no limit; logs of this size do not fit a terminal.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
-/// How often the time on the progress line changes.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// A call to make.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ pub(super) struct Call {
     pub(super) params: Vec<Value>,
     pub(super) then: Then,
     /// Who is waited for on the server's side, if the answer may take its time.
-    pub(super) waiting: Option<String>,
+    pub(super) waiting: Option<Waiting>,
 }
 
 /// What is still to be done for the line.
@@ -65,11 +63,8 @@ enum Question {
 struct Pending {
     method: &'static str,
     then: Then,
-    waiting: Option<String>,
-    since: Timestamp,
     /// When the server is taken for dead.
     deadline: Option<Timestamp>,
-    progress_at: Option<Timestamp>,
     status: Option<(u16, String)>,
     body: Vec<u8>,
 }
@@ -98,6 +93,7 @@ pub struct Ctl {
     pub(super) leave: bool,
     pub(super) following: Option<Following>,
     pub(super) foreground: Option<Foreground>,
+    pub(super) progress: Option<Progress>,
     /// JSON texts collected for one array.
     pub(super) items: Vec<String>,
     pub(super) now: Timestamp,
@@ -119,6 +115,7 @@ impl Ctl {
             leave: false,
             following: None,
             foreground: None,
+            progress: None,
             items: Vec::new(),
             now: Timestamp::default(),
             line: String::new(),
@@ -151,33 +148,31 @@ impl Ctl {
     pub fn handle_input(&mut self, now: Timestamp, input: CtlInput<'_>) {
         self.now = self.now.max(now);
         match input {
-            CtlInput::Connected(Channel::Calls) => self.link.connected(&mut self.outputs),
-            CtlInput::ConnectFailed { channel, error } => {
-                if channel == Channel::Calls || self.foreground.is_none() {
-                    self.fail(&Failure::Connect(error));
+            CtlInput::Connected(channel) => match channel {
+                Channel::Calls => self.link.connected(&mut self.outputs),
+                Channel::Follow => self.follow_connected(),
+                Channel::Look => self.look_connected(),
+            },
+            CtlInput::ConnectFailed { channel, error } => match channel {
+                // While attached, the calls tell better what became of the server.
+                Channel::Follow if self.foreground.is_some() => {}
+                Channel::Calls | Channel::Follow => self.fail(&Failure::Connect(error)),
+                Channel::Look => self.look_failed(),
+            },
+            CtlInput::Data { channel, bytes } => match channel {
+                Channel::Calls => {
+                    if self.link.receive(bytes) {
+                        self.read_answer();
+                    }
                 }
-            }
-            CtlInput::Data {
-                channel: Channel::Calls,
-                bytes,
-            } => {
-                if self.link.receive(bytes) {
-                    self.read_answer();
-                }
-            }
-            CtlInput::Closed {
-                channel: Channel::Calls,
-                why,
-            } => self.calls_closed(why),
-            CtlInput::Connected(Channel::Follow) => self.follow_connected(),
-            CtlInput::Data {
-                channel: Channel::Follow,
-                bytes,
-            } => self.follow_data(bytes),
-            CtlInput::Closed {
-                channel: Channel::Follow,
-                why,
-            } => self.follow_closed(why),
+                Channel::Follow => self.follow_data(bytes),
+                Channel::Look => self.look_data(bytes),
+            },
+            CtlInput::Closed { channel, why } => match channel {
+                Channel::Calls => self.calls_closed(why),
+                Channel::Follow => self.follow_closed(why),
+                Channel::Look => self.look_failed(),
+            },
             CtlInput::Answer(answer) => self.answered(answer),
             CtlInput::Typed(text) => {
                 if matches!(self.doing, Doing::Foreground) {
@@ -280,6 +275,7 @@ impl Ctl {
         self.steps.clear();
         self.foreground = None;
         self.end_following();
+        self.end_progress();
         self.link.close(&mut self.outputs);
         self.outputs.push_back(CtlOutput::Done {
             status: self.exit,
@@ -302,18 +298,17 @@ impl Ctl {
             Some(body.as_bytes()),
         );
         let waits = call.waiting.is_some();
-        let shows = waits && self.options.progress;
         self.doing = Doing::Call(Box::new(Pending {
             method: call.method,
             then: call.then,
-            waiting: call.waiting,
-            since: self.now,
             deadline: (!waits).then(|| self.now + self.options.answer_limit),
-            progress_at: shows.then(|| self.now + PROGRESS_EVERY),
             status: None,
             body: Vec::new(),
         }));
         self.link.request(bytes, server, &mut self.outputs);
+        if let Some(waiting) = call.waiting {
+            self.begin_progress(waiting);
+        }
     }
 
     pub(super) fn authorization(&self) -> Option<String> {
@@ -349,7 +344,7 @@ impl Ctl {
         let Doing::Call(pending) = core::mem::replace(&mut self.doing, Doing::Nothing) else {
             return;
         };
-        self.clear_progress(&pending);
+        self.end_progress();
         let checking = pending.then == Then::Check;
         match pending.status {
             Some((200, _)) => {}
@@ -408,7 +403,7 @@ impl Ctl {
         match core::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Call(pending) => {
                 checking = pending.then == Then::Check;
-                self.clear_progress(&pending);
+                self.end_progress();
             }
             Doing::Following | Doing::Foreground => {}
             Doing::Nothing | Doing::Ask(_) => return,
@@ -487,10 +482,7 @@ impl Ctl {
             Doing::Call(_) | Doing::Foreground | Doing::Ask(_) if self.foreground.is_some() => {
                 self.leave_foreground();
             }
-            Doing::Call(pending) => {
-                if pending.progress_at.is_some() {
-                    self.outputs.push_back(CtlOutput::Progress(None));
-                }
+            Doing::Call(_) => {
                 self.exit = exit::INTERRUPTED;
                 self.finish();
             }
@@ -506,14 +498,7 @@ impl Ctl {
                     let seconds = self.options.answer_limit.as_secs();
                     return self.fail(&Failure::Silent(seconds));
                 }
-                if pending.progress_at.is_some_and(|at| at <= now) {
-                    pending.progress_at = Some(now + PROGRESS_EVERY);
-                    let seconds = now.saturating_since(pending.since).as_secs();
-                    if let Some(whom) = &pending.waiting {
-                        let text = format!("waiting for {whom}: {seconds} s");
-                        self.outputs.push_back(CtlOutput::Progress(Some(text)));
-                    }
-                }
+                self.wake_progress();
             }
             Doing::Foreground => {
                 if let Some(foreground) = self.foreground.as_ref().filter(|f| f.check_at <= now) {
@@ -528,22 +513,16 @@ impl Ctl {
 
     fn wait(&self) -> CtlOutput {
         let deadline = match &self.doing {
-            Doing::Call(pending) => match (pending.deadline, pending.progress_at) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            },
+            // A call has a deadline, or it waits and shows that.
+            Doing::Call(pending) => pending
+                .deadline
+                .or_else(|| self.progress.as_ref().map(|progress| progress.at)),
             Doing::Foreground => self.foreground.as_ref().map(|f| f.check_at),
             Doing::Nothing | Doing::Ask(_) | Doing::Following => None,
         };
         CtlOutput::Wait {
             deadline,
             typing: matches!(self.doing, Doing::Foreground),
-        }
-    }
-
-    fn clear_progress(&mut self, pending: &Pending) {
-        if pending.progress_at.is_some() {
-            self.outputs.push_back(CtlOutput::Progress(None));
         }
     }
 

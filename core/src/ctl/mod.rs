@@ -40,6 +40,7 @@ mod json;
 mod line;
 mod link;
 mod machine;
+mod progress;
 mod steps;
 mod stream;
 #[cfg(test)]
@@ -119,6 +120,8 @@ pub enum Channel {
     Calls,
     /// A log that is followed.
     Follow,
+    /// A look at who is still being waited for.
+    Look,
 }
 
 /// What the driver reports.

@@ -9,6 +9,7 @@ use super::{
     line::{self, Amount, Misuse, Target, full_name},
     link::logtail_path,
     machine::{Call, Step},
+    progress::{Waiting, Who},
     url::ServerUrl,
 };
 use crate::xmlrpc::Value;
@@ -69,7 +70,7 @@ impl Ctl {
         method: &'static str,
         params: Vec<Value>,
         then: Then,
-        waiting: Option<String>,
+        waiting: Option<Waiting>,
     ) {
         self.steps.push_back(Step::Call(Call {
             method,
@@ -166,7 +167,7 @@ impl Ctl {
     fn push_verb(&mut self, verb: Verb, names: &[&str], signal: Option<&str>) {
         if names.contains(&"all") {
             let params = signal.map(Value::from).into_iter().collect();
-            let waiting = verb.waiting("all processes");
+            let waiting = verb.waiting(Who::All);
             let then = Then::Outcomes(verb, None);
             return self.push_waiting(verb.methods().2, params, then, waiting);
         }
@@ -174,7 +175,7 @@ impl Ctl {
             match line::target(name) {
                 Target::Process(group, process) => {
                     let shown = full_name(group, process);
-                    let waiting = verb.waiting(&shown);
+                    let waiting = verb.waiting(Who::Process(shown.clone()));
                     let mut params = Vec::from([Value::from(*name)]);
                     params.extend(signal.map(Value::from));
                     let then = Then::Outcome(verb, shown);
@@ -186,7 +187,7 @@ impl Ctl {
                     self.push("supervisor.getAllProcessInfo", Vec::new(), then);
                 }
                 Target::Group(group) => {
-                    let waiting = verb.waiting(&format!("{group}:*"));
+                    let waiting = verb.waiting(Who::Group(group.to_string()));
                     let mut params = Vec::from([Value::from(group)]);
                     params.extend(signal.map(Value::from));
                     let then = Then::Outcomes(verb, Some(group.to_string()));
@@ -365,7 +366,7 @@ impl Ctl {
 }
 
 impl Verb {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
@@ -401,10 +402,9 @@ impl Verb {
     }
 
     /// Who is waited for, for those that wait.
-    fn waiting(self, whom: &str) -> Option<String> {
+    fn waiting(self, who: Who) -> Option<Waiting> {
         match self {
-            Self::Start => Some(format!("{whom} to start")),
-            Self::Stop => Some(format!("{whom} to stop")),
+            Self::Start | Self::Stop => Some(Waiting { who, verb: self }),
             Self::Signal | Self::Clear => None,
         }
     }

@@ -3,7 +3,8 @@
 use super::{
     Ctl,
     answers::{Answer, Then},
-    format::{Changes, fault, number, processes},
+    format::{Changes, Verb, fault, number, processes},
+    progress::{Waiting, Who},
 };
 use crate::xmlrpc::Value;
 use alloc::{
@@ -69,7 +70,10 @@ impl Ctl {
             group: group.to_string(),
             for_good,
         };
-        let waiting = Some(format!("{group} to stop"));
+        let waiting = Some(Waiting {
+            who: Who::Group(group.to_string()),
+            verb: Verb::Stop,
+        });
         self.push_waiting("supervisor.stopProcessGroup", name(), stopped, waiting);
         let removed = Then::UpdateRemoved {
             group: group.to_string(),

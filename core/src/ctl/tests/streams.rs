@@ -287,3 +287,66 @@ fn a_connection_that_was_idle_too_long_is_opened_again() {
     }
     assert_eq!((connects, sends, pair.out), (2, 3, vec!["5".to_string()]));
 }
+
+#[test]
+fn progress_names_those_of_many_that_are_not_done() {
+    let mut pair = Pair::with(good, |options| options.progress = true);
+    pair.ctl.run_line(pair.now, "stop all");
+    let mut seen = vec![];
+    let mut connects = 0;
+    for _ in 0..60 {
+        match pair.ctl.poll_output() {
+            CtlOutput::Connect { channel, .. } => {
+                connects += 1;
+                pair.ctl
+                    .handle_input(pair.now, CtlInput::Connected(channel));
+            }
+            CtlOutput::Send { channel, bytes } => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                if text.contains("getAllProcessInfo") {
+                    pair.answers = |_, _| {
+                        let stopping = |name| info("w", name, 40, "STOPPING", 9);
+                        let mut all = ["a", "b", "c", "d", "e"].map(stopping).to_vec();
+                        all.push(info("x", "x", 20, "RUNNING", 1));
+                        Ok(Value::Array(all))
+                    };
+                }
+                if !text.contains("stopAllProcesses") {
+                    let response = pair.respond(&bytes);
+                    let input = CtlInput::Data {
+                        channel,
+                        bytes: &response,
+                    };
+                    pair.ctl.handle_input(pair.now, input);
+                }
+            }
+            CtlOutput::Wait { deadline, .. } => {
+                if seen.len() == 2 {
+                    break;
+                }
+                pair.now = deadline.unwrap();
+                pair.ctl.handle_input(pair.now, CtlInput::Wake);
+            }
+            CtlOutput::Progress(text) => seen.push(text.unwrap()),
+            _ => {}
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            "waiting for all processes to stop: 1 s",
+            "waiting for w:a, w:b, w:c and 2 more to stop: 2 s"
+        ]
+    );
+    assert_eq!(connects, 2);
+    // A look that fails takes only the look away.
+    let input = CtlInput::Closed {
+        channel: Channel::Look,
+        why: "",
+    };
+    pair.ctl.handle_input(pair.now, input);
+    pair.ctl.handle_input(pair.now, CtlInput::Interrupt);
+    pair.drain();
+    assert_eq!(pair.err, ["-"]);
+    assert_eq!(pair.done, Some((130, false)));
+}
