@@ -418,7 +418,7 @@ impl ActionHelp {
     ///
     /// ```
     /// let help = visor_core::ctl::help_of("exit").unwrap();
-    /// assert_eq!(help.lines()[0], "exit    leave the shell; quit and ^D do the same");
+    /// assert_eq!(help.lines(false)[0], "exit    leave the shell; quit and ^D do the same");
     /// ```
     #[must_use]
     pub fn lines(&self, colour: bool) -> Vec<String> {
