@@ -68,10 +68,11 @@ both_runtimes! {
         ];
         assert!(order.is_sorted(), "{lines:#?}");
         assert_eq!(daemon.log_count("CRIT Supervisor is running as root."), 0);
-        // A restart changes the user no second time.
+        // A restart changes the user no second time; the reference says so all the same.
         daemon.signal(rustix::process::Signal::HUP);
         daemon.wait_log_count("INFO supervisord started with pid", 2);
-        assert_eq!(daemon.log_count("Set uid to user"), 1);
+        let told = if runtime.is_reference() { 2 } else { 1 };
+        assert_eq!(daemon.log_count("Set uid to user"), told);
         assert_eq!(daemon.terminate(), 0);
     }
 
@@ -113,7 +114,8 @@ both_runtimes! {
             open_to_all(&setup);
             let refused = setup.start_failing();
             assert_eq!(refused.code, Some(2), "{refused:?}");
-            assert!(refused.stderr.contains(name) && refused.stderr.contains(key), "{refused:?}");
+            assert!(refused.stderr.contains(key), "{refused:?}");
+            assert!(runtime.is_reference() || refused.stderr.contains(name), "{refused:?}");
         }
     }
 

@@ -16,7 +16,7 @@ enum What {
 
 impl Supervisor {
     /// Runtimes learn of deaths in ways of their own; the line is the one that operators know.
-    pub(super) fn note_death(&mut self, now: Now) {
+    fn note_death(&mut self, now: Now) {
         self.log(
             now,
             crate::LogLevel::Debug,
@@ -24,8 +24,19 @@ impl Supervisor {
         );
     }
 
+    /// A child that is not ours: as PID 1, or as a subreaper.
+    pub(super) fn on_orphan_reaped(&mut self, now: Now, pid: crate::Pid, status: ExitStatus) {
+        self.note_death(now);
+        self.log(
+            now,
+            crate::LogLevel::Info,
+            format_args!("reaped unknown pid {pid} ({status})"),
+        );
+    }
+
     /// All output came before: what is still held back belongs to it.
     pub(super) fn on_exited(&mut self, now: Now, spawn: SpawnId, status: ExitStatus) {
+        self.note_death(now);
         let Some(id) = self.spawns.get(&spawn).copied() else {
             return;
         };

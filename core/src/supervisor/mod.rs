@@ -294,18 +294,8 @@ impl Supervisor {
             Input::SpawnFailed { spawn, error } => {
                 self.send_to(now, spawn, Event::SpawnFailed(error));
             }
-            Input::Exited { spawn, status } => {
-                self.note_death(now);
-                self.on_exited(now, spawn, status);
-            }
-            Input::OrphanReaped { pid, status } => {
-                self.note_death(now);
-                self.log(
-                    now,
-                    LogLevel::Info,
-                    format_args!("reaped unknown pid {pid} ({status})"),
-                );
-            }
+            Input::Exited { spawn, status } => self.on_exited(now, spawn, status),
+            Input::OrphanReaped { pid, status } => self.on_orphan_reaped(now, pid, status),
             Input::SignalFailed {
                 spawn,
                 signal,
