@@ -238,6 +238,7 @@ impl Supervisor {
                 self.saw_action(&action);
                 Output::Action(action)
             }
+            None if self.has_ended() => Output::Wait(None),
             None => Output::Wait(self.deadlines.next()),
         }
     }

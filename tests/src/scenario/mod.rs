@@ -7,6 +7,8 @@
 //!
 //! The commands of the language are documented at [`Step`].
 
+mod answers;
+mod clients;
 mod config;
 mod script;
 mod show;

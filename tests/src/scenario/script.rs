@@ -56,6 +56,10 @@ pub enum Tell {
     Closes(String, Stream),
     /// `closes-stdin P`: the child takes no more input.
     ClosesStdin(String),
+    /// `call METHOD [WORD …]`: a client calls a method, of `supervisor.` unless it says otherwise.
+    Call(String, Vec<String>),
+    /// `vanish METHOD`: the client that waits for its answer goes away.
+    Vanish(String),
     /// `spawned P`: answers it.
     Spawned(String),
     /// `not-spawned P REASON`: answers it.
@@ -220,6 +224,8 @@ impl Words {
             ),
             "closes" => Tell::Closes(self.next("a process")?, self.stream()),
             "closes-stdin" => Tell::ClosesStdin(self.next("a process")?),
+            "call" => Tell::Call(self.next("a method")?, self.words.by_ref().collect()),
+            "vanish" => Tell::Vanish(self.next("a method")?),
             "spawned" => Tell::Spawned(self.next("a process")?),
             "not-spawned" => Tell::NotSpawned(self.next("a process")?, self.spawn_error()?),
             "log-fails" | "log-breaks" => Tell::LogFails(

@@ -1,13 +1,14 @@
 //! The stage of a transcript: a runtime that does what it is asked, unless told otherwise.
 
+use super::clients::Clients;
 use super::config;
 use super::script::{Arrange, Step, Tell};
 use super::show::{self, Names, Wanted};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use visor_core::{
-    Action, Boot, Command, GroupId, Input, ListenError, LogId, Now, Output, Pid, ProcessId,
-    ReadConfig, ServerId, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
+    Action, Boot, Command, GroupId, Input, LogId, Now, Output, Pid, ProcessId, ReadConfig,
+    ServerId, SignalError, SpawnError, SpawnId, Supervisor, Timestamp, UnixTime,
 };
 
 /// 2026-01-31 12:00:00 UTC.
@@ -20,39 +21,40 @@ pub(super) struct Stage {
     /// What the daemon starts with.
     config: ReadConfig,
     /// What reading the configuration gives.
-    file: Result<ReadConfig, String>,
+    pub(super) file: Result<ReadConfig, String>,
     mono: Timestamp,
     wall_nanos: i64,
     next_pid: u32,
-    known: Known,
-    answers: VecDeque<Input<'static>>,
-    faults: Faults,
+    pub(super) known: Known,
+    pub(super) answers: VecDeque<Input<'static>>,
+    pub(super) clients: Clients,
+    pub(super) faults: Faults,
     wanted: Wanted,
-    seen: Vec<String>,
+    pub(super) seen: Vec<String>,
 }
 
 /// What is known by name.
 #[derive(Default)]
-struct Known {
-    processes: BTreeMap<ProcessId, String>,
-    sockets: BTreeMap<GroupId, String>,
+pub(super) struct Known {
+    pub(super) processes: BTreeMap<ProcessId, String>,
+    pub(super) sockets: BTreeMap<GroupId, String>,
     /// Children by process name, oldest first.
-    children: BTreeMap<String, Vec<SpawnId>>,
-    sizes: BTreeMap<LogId, u64>,
+    pub(super) children: BTreeMap<String, Vec<SpawnId>>,
+    pub(super) sizes: BTreeMap<LogId, u64>,
 }
 
 /// What will go wrong.
 #[derive(Default)]
-struct Faults {
-    spawns: BTreeMap<String, VecDeque<SpawnError>>,
-    waiting: BTreeMap<String, ()>,
-    stdin: BTreeMap<String, ()>,
-    signals: BTreeMap<String, SignalError>,
-    opens: BTreeMap<LogId, String>,
-    pidfile: Option<String>,
-    pidfile_waits: bool,
-    listen: Option<String>,
-    socket: Option<String>,
+pub(super) struct Faults {
+    pub(super) spawns: BTreeMap<String, VecDeque<SpawnError>>,
+    pub(super) waiting: BTreeMap<String, ()>,
+    pub(super) stdin: BTreeMap<String, ()>,
+    pub(super) signals: BTreeMap<String, SignalError>,
+    pub(super) opens: BTreeMap<LogId, String>,
+    pub(super) pidfile: Option<String>,
+    pub(super) pidfile_waits: bool,
+    pub(super) listen: Option<String>,
+    pub(super) socket: Option<String>,
 }
 
 impl Names for Known {
@@ -92,6 +94,7 @@ impl Stage {
             next_pid: 101,
             known: Known::default(),
             answers: VecDeque::new(),
+            clients: Clients::default(),
             faults: Faults::default(),
             wanted: Wanted::default(),
             seen: Vec::new(),
@@ -219,6 +222,21 @@ impl Stage {
             Tell::ClosesStdin(name) => Input::StdinClosed {
                 spawn: self.child(name, 0)?,
             },
+            Tell::Call(method, words) => {
+                let (conn, bytes) = self.clients.call(method, words);
+                let (server, peer) = (ServerId(0), String::new());
+                self.answers.push_back(Input::ConnData {
+                    conn,
+                    data: bytes.into(),
+                });
+                Input::ConnOpened { conn, server, peer }
+            }
+            Tell::Vanish(method) => {
+                let conn = self.clients.waiting_for(method);
+                let conn = conn.ok_or_else(|| format!("nobody waits for {method}"))?;
+                self.clients.close(conn);
+                Input::ConnClosed { conn }
+            }
             Tell::Spawned(name) => {
                 let spawn = self.child(name, 0)?;
                 let pid = self.mint_pid();
@@ -340,131 +358,12 @@ impl Stage {
         if let Action::OpenSocket { group, socket } = &action {
             self.known.sockets.insert(*group, socket.url());
         }
-        let lines = show::action(&action, self.wanted, &self.known);
-        self.seen.extend(lines);
+        if !matches!(action, Action::SendConn { .. }) {
+            let lines = show::action(&action, self.wanted, &self.known);
+            self.seen.extend(lines);
+        }
         let answer = self.answer(action);
         self.answers.extend(answer);
-    }
-
-    fn answer(&mut self, action: Action) -> Option<Input<'static>> {
-        match action {
-            Action::Spawn { spawn, .. } => self.answer_spawn(spawn),
-            Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
-            Action::Signal { spawn, signal, .. } => {
-                let error = self.faults.signals.remove(&self.known.of_spawn(spawn))?;
-                Some(Input::SignalFailed {
-                    spawn,
-                    signal,
-                    error,
-                })
-            }
-            Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
-                process,
-                result: Ok(()),
-            }),
-            Action::OpenSocket { group, .. } => Some(match &self.faults.socket {
-                Some(error) => Input::SocketFailed {
-                    group,
-                    error: error.clone(),
-                },
-                None => Input::SocketOpened { group },
-            }),
-            Action::OpenLog { log, .. } | Action::ReopenLog { log } => Some(self.open(log)),
-            Action::RotateLog { log, .. } | Action::ClearLog { log, .. } => {
-                self.known.sizes.insert(log, 0);
-                Some(self.open(log))
-            }
-            Action::WriteLog { log, data } => {
-                if let Some(errno) = self.faults.opens.get(&log) {
-                    return Some(Input::LogFailed {
-                        log,
-                        error: format!("could not write the log: {errno}"),
-                        lost_bytes: data.len() as u64,
-                        open: false,
-                    });
-                }
-                *self.known.sizes.entry(log).or_default() += data.len() as u64;
-                None
-            }
-            Action::Listen { server, .. } => Some(self.answer_listen(server)),
-            Action::ReadConfig => Some(Input::ConfigRead {
-                result: self.file.clone().map(Box::new),
-            }),
-            Action::WritePidfile { .. } if self.faults.pidfile_waits => None,
-            Action::WritePidfile { .. } => Some(Input::PidfileWritten {
-                result: self.faults.pidfile.take().map_or(Ok(()), Err),
-            }),
-            Action::CloseConn { conn } | Action::DropConn { conn } => {
-                Some(Input::ConnClosed { conn })
-            }
-            Action::SendConn { conn, .. } => Some(Input::ConnDrained { conn }),
-            Action::WriteStdin { spawn, .. } => {
-                let waits = self.faults.stdin.contains_key(&self.known.of_spawn(spawn));
-                (!waits).then_some(Input::StdinProgress { spawn })
-            }
-            Action::CloseSocket { .. }
-            | Action::CloseLog { .. }
-            | Action::CleanAutoLogs { .. }
-            | Action::ReadLog { .. }
-            | Action::Syslog { .. }
-            | Action::Unlisten { .. }
-            | Action::ReadConn { .. }
-            | Action::RemovePidfile { .. }
-            | Action::Ready
-            | Action::Diagnose(_)
-            | Action::Exit(_) => None,
-        }
-    }
-
-    fn answer_spawn(&mut self, spawn: SpawnId) -> Option<Input<'static>> {
-        let name = self.known.of_spawn(spawn);
-        if self.faults.waiting.remove(&name).is_some() {
-            return None;
-        }
-        let error = self
-            .faults
-            .spawns
-            .get_mut(&name)
-            .and_then(VecDeque::pop_front);
-        Some(match error {
-            Some(error) => Input::SpawnFailed { spawn, error },
-            None => Input::Spawned {
-                spawn,
-                pid: self.mint_pid(),
-            },
-        })
-    }
-
-    fn answer_listen(&mut self, server: ServerId) -> Input<'static> {
-        match self.faults.listen.take() {
-            None => Input::Listening { server },
-            Some(error) => Input::ListenFailed {
-                server,
-                error: match error.as_str() {
-                    "in-use" => ListenError::InUse,
-                    _ => ListenError::Os {
-                        name: error,
-                        number: 13,
-                    },
-                },
-            },
-        }
-    }
-
-    fn open(&self, log: LogId) -> Input<'static> {
-        match self.faults.opens.get(&log) {
-            Some(errno) => Input::LogFailed {
-                log,
-                error: format!("could not open the log: {errno}"),
-                lost_bytes: 0,
-                open: false,
-            },
-            None => Input::LogOpened {
-                log,
-                size_bytes: self.known.sizes.get(&log).copied().unwrap_or(0),
-                regular: true,
-            },
-        }
     }
 
     fn show_wake(&mut self) -> Result<(), String> {
@@ -546,7 +445,7 @@ impl Stage {
             .ok_or_else(|| format!("{name} has no such child"))
     }
 
-    fn mint_pid(&mut self) -> Pid {
+    pub(super) fn mint_pid(&mut self) -> Pid {
         self.next_pid += 1;
         Pid(self.next_pid - 1)
     }

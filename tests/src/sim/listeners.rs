@@ -23,17 +23,17 @@ struct Script {
 
 /// An event as it arrives.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Arrived {
+pub(super) struct Arrived {
     /// `serial`.
-    pub serial: u64,
+    pub(super) serial: u64,
     /// `pool`.
-    pub pool: String,
+    pub(super) pool: String,
     /// `poolserial`.
-    pub poolserial: u64,
+    pub(super) poolserial: u64,
     /// `eventname`.
-    pub name: String,
+    pub(super) name: String,
     /// What follows the header.
-    pub payload: String,
+    pub(super) payload: String,
 }
 
 impl Listeners {
@@ -77,7 +77,7 @@ pub(super) fn begin(world: &mut World, spawn: SpawnId) {
 ///
 /// # Errors
 /// If it is not.
-pub fn parse(data: &[u8]) -> Result<Arrived, String> {
+pub(super) fn parse(data: &[u8]) -> Result<Arrived, String> {
     let text = String::from_utf8_lossy(data);
     let (header, payload) = text.split_once('\n').ok_or("a header without end")?;
     let mut arrived = Arrived {
