@@ -136,7 +136,7 @@ impl Supervisor {
         let kept = session.http.buffered() + session.outgoing.waiting();
         self.clients.kept_bytes = self.clients.kept_bytes.saturating_sub(session.kept_bytes) + kept;
         session.kept_bytes = kept;
-        if self.clients.kept_bytes > ALL_BYTES_MAX && kept > UNSENT_BYTES_MAX {
+        if self.clients.kept_bytes > ALL_BYTES_MAX && kept > WAITING_BYTES_MAX {
             self.drop_conn(conn);
             return;
         }

@@ -226,6 +226,23 @@ impl Supervisor {
         }
     }
 
+    /// A log has gone with its process: whoever follows it is told that nothing follows.
+    pub(super) fn end_follows(&mut self, now: Now, log: LogId) {
+        for conn in self.clients.followers.remove(&log).unwrap_or_default() {
+            let Some(session) = self.clients.sessions.get_mut(&conn) else {
+                continue;
+            };
+            session.work = Work::Nothing;
+            if session.http.is_streaming() {
+                session.http.end_stream();
+                self.pump(now, conn);
+            } else {
+                self.respond(now, conn, &Response::error(Status::NotFound));
+                self.pump(now, conn);
+            }
+        }
+    }
+
     /// There is no such file.
     fn end_follow(&mut self, now: Now, conn: ConnId) {
         if let Some(follow) = self.follow_mut(conn) {

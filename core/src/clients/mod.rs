@@ -18,7 +18,7 @@ use crate::http::server::Connection;
 use crate::notice::Notice;
 use crate::rpc::{Processes, Task};
 use crate::supervisor::Supervisor;
-use crate::{ConnId, LogId, Now, ProcessId, ReadId, ServerId, SpawnId, Timestamp};
+use crate::{ConnId, LogId, Now, ProcessId, ReadId, ServerId, SpawnId, Stream, Timestamp};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
@@ -34,7 +34,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 1024;
 const WAITING_BYTES_MAX: usize = 64 << 10;
 /// Most bytes that wait for a client before its next request is looked at.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
-/// Most bytes of requests and answers kept for all clients together; who asks for more is refused.
+/// Most bytes of requests and answers kept for all clients together. Beyond that, who needs more
+/// than [`WAITING_BYTES_MAX`] is dropped.
 const ALL_BYTES_MAX: usize = 256 << 20;
 
 /// How long a client may be silent between requests: as the reference's zombie timeout.
@@ -72,8 +73,8 @@ pub(crate) struct Clients {
     pages: BTreeSet<ConnId>,
     /// Groups have come or gone, or the daemon's own state is another.
     pages_are_stale: bool,
-    /// Processes that went with their group while somebody waited for them.
-    pub(crate) removed: Vec<ProcessId>,
+    /// Processes that went with their group while somebody waited for them or followed a log.
+    removed: Vec<ProcessId>,
     /// A client asked for the end of the daemon: once the present answers are given.
     pub(crate) shutdown_wanted: bool,
     /// Bytes kept of requests and answers, of all sessions.
@@ -95,6 +96,10 @@ struct Session {
     phase: Phase,
     /// What it counts for in [`Clients::kept_bytes`].
     kept_bytes: usize,
+}
+
+fn logs_of(process: ProcessId) -> [LogId; 2] {
+    [Stream::Stdout, Stream::Stderr].map(|stream| LogId::Child(process, stream))
 }
 
 /// What the present deadline of a session is about.
@@ -146,6 +151,9 @@ impl Supervisor {
         let any = !removed.is_empty() || self.clients.shutdown_wanted;
         for process in removed {
             self.on_process_removed(now, process);
+            for log in logs_of(process) {
+                self.end_follows(now, log);
+            }
         }
         self.end_if_wanted(now);
         if core::mem::take(&mut self.clients.pages_are_stale) {
@@ -188,7 +196,10 @@ impl Clients {
 
     /// A process goes with its group.
     pub(crate) fn process_removed(&mut self, process: ProcessId) {
-        if self.watchers.contains_key(&process) {
+        let is_followed = logs_of(process)
+            .iter()
+            .any(|log| self.followers.contains_key(log));
+        if is_followed || self.watchers.contains_key(&process) {
             self.removed.push(process);
         }
     }

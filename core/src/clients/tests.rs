@@ -362,6 +362,21 @@ fn a_follower_that_takes_nothing_costs_no_memory_and_catches_up() {
 }
 
 #[test]
+fn who_follows_a_log_hears_when_its_process_is_removed() {
+    let mut daemon = web();
+    daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
+    daemon.output("web", b"last\n");
+    daemon.call("supervisor.stopProcess", &["web".into()]);
+    let conn = daemon.connect();
+    daemon.send(conn, &request("GET", "/logtail/web", &[], None));
+    daemon.received(conn);
+    daemon.call("supervisor.removeProcessGroup", &["web".into()]);
+    assert_eq!(daemon.received(conn), "0\r\n\r\n");
+    daemon.send(conn, &request("GET", "/ok.html", &[], None));
+    assert!(daemon.received(conn).ends_with("OK"));
+}
+
+#[test]
 fn the_activity_log_is_followed() {
     let mut daemon = web();
     let conn = daemon.connect();

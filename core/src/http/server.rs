@@ -210,6 +210,12 @@ impl Connection {
         matches!(self.stage, Stage::Answering | Stage::Streaming)
     }
 
+    /// The body of an answer is going out piece by piece.
+    #[must_use]
+    pub const fn is_streaming(&self) -> bool {
+        matches!(self.stage, Stage::Streaming)
+    }
+
     /// The client has begun a request and not finished it.
     #[must_use]
     pub fn is_receiving(&self) -> bool {
