@@ -311,25 +311,7 @@ impl Supervisor {
             Input::StdinClosed { spawn } => self.on_stdin_closed(now, spawn),
             Input::SocketOpened { group } => self.on_socket_opened(now, group),
             Input::SocketFailed { group, error } => self.on_socket_failed(now, group, error),
-            Input::LogOpened {
-                log,
-                size_bytes,
-                regular,
-            } => {
-                self.on_log_opened(log, size_bytes, regular);
-                self.on_log_answer(now, log, None);
-                self.on_followed_log_opened(now, log, size_bytes);
-            }
-            Input::LogFailed {
-                log,
-                error,
-                lost_bytes,
-                open,
-            } => {
-                self.on_log_failed(now, log, &error, lost_bytes, open);
-                self.on_log_answer(now, log, Some(&error));
-                self.on_followed_log_failed(now, log);
-            }
+            log @ (Input::LogOpened { .. } | Input::LogFailed { .. }) => self.on_log(now, log),
             Input::Listening { server } => self.on_listening(now, server),
             Input::ListenFailed { server, error } => self.on_listen_failed(now, server, &error),
             Input::Command(command) => self.on_command(now, command),
@@ -345,6 +327,30 @@ impl Supervisor {
             Input::ConnDrained { conn } => self.on_conn_drained(now, conn),
             Input::ConnClosed { conn } => self.on_conn_closed(conn),
             Input::ChildClosed { .. } => {}
+        }
+    }
+
+    /// A log, its owner, a client that waits for it to be cleared and those who follow it.
+    fn on_log(&mut self, now: Now, input: Input<'_>) {
+        if let Input::LogOpened {
+            log,
+            size_bytes,
+            regular,
+        } = input
+        {
+            self.on_log_opened(log, size_bytes, regular);
+            self.on_log_answer(now, log, None);
+            self.on_followed_log_opened(now, log, size_bytes);
+        } else if let Input::LogFailed {
+            log,
+            error,
+            lost_bytes,
+            open,
+        } = input
+        {
+            self.on_log_failed(now, log, &error, lost_bytes, open);
+            self.on_log_answer(now, log, Some(&error));
+            self.on_followed_log_failed(now, log);
         }
     }
 

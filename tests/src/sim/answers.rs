@@ -54,14 +54,6 @@ impl World {
                 read,
                 result: Err(visor_core::ReadError::NotFound),
             }),
-            Action::Listen { server, .. } => {
-                self.clients.listening(server, true);
-                Some(Input::Listening { server })
-            }
-            Action::Unlisten { server } => {
-                self.clients.listening(server, false);
-                None
-            }
             Action::ReadConfig => {
                 self.readings.push(self.asked.pop_front().unwrap_or(false));
                 Some(self.read_config())
@@ -76,14 +68,11 @@ impl World {
                 self.kernel.daemon(false, up, true);
                 None
             }
-            Action::CloseConn { conn } | Action::DropConn { conn } => {
-                let open = self.clients.closed(conn);
-                open.then_some(Input::ConnClosed { conn })
-            }
-            Action::SendConn { conn, data } => {
-                let taken = self.clients.receive(conn, &data)?;
-                taken.then_some(Input::ConnDrained { conn })
-            }
+            action @ (Action::Listen { .. }
+            | Action::Unlisten { .. }
+            | Action::CloseConn { .. }
+            | Action::DropConn { .. }
+            | Action::SendConn { .. }) => self.perform_for_clients(action)?,
             Action::CloseSocket { group } => {
                 self.kernel.set_socket(group, false);
                 None
@@ -94,6 +83,30 @@ impl World {
             | Action::ReadConn { .. }
             | Action::RemovePidfile { .. }
             | Action::Diagnose(_) => None,
+        })
+    }
+
+    /// What is done for clients; anything else is nothing.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    fn perform_for_clients(&mut self, action: Action) -> Result<Option<Input<'static>>, String> {
+        Ok(match action {
+            Action::Listen { server, .. } => {
+                self.clients.listening(server, true);
+                Some(Input::Listening { server })
+            }
+            Action::Unlisten { server } => {
+                self.clients.listening(server, false);
+                None
+            }
+            Action::CloseConn { conn } | Action::DropConn { conn } => {
+                let open = self.clients.closed(conn);
+                open.then_some(Input::ConnClosed { conn })
+            }
+            Action::SendConn { conn, data } => {
+                let taken = self.clients.receive(conn, &data)?;
+                taken.then_some(Input::ConnDrained { conn })
+            }
+            _ => None,
         })
     }
 
