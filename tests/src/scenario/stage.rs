@@ -246,15 +246,12 @@ impl Stage {
                 spawn: self.child(name, 0)?,
                 error: error.clone(),
             },
-            Tell::LogFails(name, stream, errno, lost_bytes, open) => {
-                let stream_name = stream.name();
-                Input::LogFailed {
-                    log: LogId::Child(self.process(name)?, *stream),
-                    error: format!("could not write {name}-{stream_name}.log: {errno}"),
-                    lost_bytes: *lost_bytes,
-                    open: *open,
-                }
-            }
+            Tell::LogFails(name, stream, errno, lost_bytes, open) => Input::LogFailed {
+                log: LogId::Child(self.process(name)?, *stream),
+                error: format!("could not write {name}-{}.log: {errno}", stream.name()),
+                lost_bytes: *lost_bytes,
+                open: *open,
+            },
         })
     }
 

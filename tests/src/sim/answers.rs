@@ -5,21 +5,13 @@ use super::swarm::{self, is_listener};
 use super::world::{Due, World};
 use visor_core::{
     Action, ExitStatus, Input, LogId, Pid, ReadConfig, Signal, SignalError, SpawnError, SpawnId,
-    StdinSpec, Stream,
+    SpawnSpec, StdinSpec, Stream,
 };
 
 impl World {
     pub(super) fn perform(&mut self, action: Action) -> Result<Option<Input<'static>>, String> {
         Ok(match action {
-            Action::Spawn { spawn, spec } => match spec.stdin {
-                StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
-                    let error = SpawnError::Pipes("ENOTSOCK".to_owned());
-                    Some(Input::SpawnFailed { spawn, error })
-                }
-                StdinSpec::Socket(_) | StdinSpec::Pipe => {
-                    self.spawn(spawn, is_listener(&spec.name))
-                }
-            },
+            Action::Spawn { spawn, spec } => self.spawn_what(spawn, &spec),
             Action::Adopt { spawn, pid } => Some(Input::Spawned { spawn, pid }),
             Action::Signal {
                 spawn,
@@ -84,6 +76,16 @@ impl World {
             | Action::RemovePidfile { .. }
             | Action::Diagnose(_) => None,
         })
+    }
+
+    fn spawn_what(&mut self, spawn: SpawnId, spec: &SpawnSpec) -> Option<Input<'static>> {
+        match spec.stdin {
+            StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
+                let error = SpawnError::Pipes("ENOTSOCK".to_owned());
+                Some(Input::SpawnFailed { spawn, error })
+            }
+            StdinSpec::Socket(_) | StdinSpec::Pipe => self.spawn(spawn, is_listener(&spec.name)),
+        }
     }
 
     /// What is done for clients; anything else is nothing.
@@ -273,7 +275,7 @@ impl World {
             let config = if self.calm {
                 self.facts.available.clone()
             } else {
-                swarm::config(&mut self.random)
+                swarm::config(&mut self.random, self.ticks)
             };
             let messages = Vec::new();
             Ok(Box::new(ReadConfig { config, messages }))

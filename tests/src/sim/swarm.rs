@@ -96,7 +96,7 @@ impl Swarm {
 }
 
 /// A configuration. The same names come up again and again, so that a reload finds some of them.
-pub fn config(random: &mut Random) -> Config {
+pub fn config(random: &mut Random, ticks: bool) -> Config {
     let mut names: Vec<String> = (0..random.between(1, 6)).map(|n| format!("p{n}")).collect();
     let mut groups = Vec::new();
     while !names.is_empty() {
@@ -110,7 +110,7 @@ pub fn config(random: &mut Random) -> Config {
         groups.push(group(random, &members));
     }
     for n in 0..random.below(3) {
-        groups.push(listener(random, &format!("l{n}")));
+        groups.push(listener(random, &format!("l{n}"), ticks));
     }
     groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     let mut servers = Vec::new();
@@ -186,7 +186,7 @@ pub(super) fn is_listener(name: &str) -> bool {
 }
 
 /// A pool of one or two listeners.
-fn listener(random: &mut Random, name: &str) -> GroupConfig {
+fn listener(random: &mut Random, name: &str, ticks: bool) -> GroupConfig {
     let members: Vec<String> = (0..random.between(1, 2))
         .map(|n| format!("{name}-{n}"))
         .collect();
@@ -204,6 +204,13 @@ fn listener(random: &mut Random, name: &str) -> GroupConfig {
     let mut events: Vec<String> = Vec::new();
     for _ in 0..random.between(1, 2) {
         events.extend(random.pick(&all).map(|event| (*event).to_owned()));
+    }
+    if !ticks {
+        for event in &mut events {
+            if event == "EVENT" || event == "TICK_5" {
+                "PROCESS_STATE".clone_into(event);
+            }
+        }
     }
     group.kind = GroupKind::Listener {
         buffer_size: u32::try_from(random.between(1, 12)).unwrap_or(1),

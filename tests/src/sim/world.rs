@@ -31,7 +31,7 @@ pub struct Report {
     pub actions: u64,
     /// Inputs it was told.
     pub inputs: u64,
-    /// A digest of all actions, without the dates of log lines; 0 unless asked for.
+    /// A digest of all actions, without the dates of log lines and answers; 0 unless asked for.
     pub digest: u64,
 }
 
@@ -87,6 +87,8 @@ pub(super) struct World {
     /// Requests for it that are being worked on.
     pub(super) asked: VecDeque<bool>,
     pub(super) calm: bool,
+    /// Listeners may subscribe to ticks.
+    pub(super) ticks: bool,
     watch: Watch,
     /// The core was told something since it last rested.
     told: bool,
@@ -98,15 +100,19 @@ pub(super) struct World {
 /// # Errors
 /// What a checker found, with the moment it found it.
 pub fn run(seed: u64, watch: Watch) -> Result<Report, String> {
-    run_with_wall(seed, seed, watch)
+    live(World::new(seed, seed, true, watch), seed)
 }
 
-/// As [`run`], with a wall clock that jumps as another seed decides: nothing else may change.
+/// As [`run`], with a wall clock that jumps as another seed decides, and without ticks, which are
+/// its slices: nothing else may change.
 ///
 /// # Errors
 /// What a checker found, with the moment it found it.
 pub fn run_with_wall(seed: u64, wall: u64, watch: Watch) -> Result<Report, String> {
-    let mut world = World::new(seed, wall, watch);
+    live(World::new(seed, wall, false, watch), seed)
+}
+
+fn live(mut world: World, seed: u64) -> Result<Report, String> {
     match world.live() {
         Ok(()) => Ok(world.report),
         Err(error) => Err(format!(
@@ -118,10 +124,10 @@ pub fn run_with_wall(seed: u64, wall: u64, watch: Watch) -> Result<Report, Strin
 }
 
 impl World {
-    fn new(seed: u64, wall: u64, watch: Watch) -> Self {
+    fn new(seed: u64, wall: u64, ticks: bool, watch: Watch) -> Self {
         let mut random = Random::new(seed);
         let swarm = Swarm::draw(&mut random);
-        let config = swarm::config(&mut random);
+        let config = swarm::config(&mut random, ticks);
         let boot = Boot {
             pid: Pid(1),
             seed: [u8::try_from(seed & 0xff).unwrap_or(0); 32],
@@ -152,6 +158,7 @@ impl World {
             answers: Vec::new(),
             readings: Vec::new(),
             asked: VecDeque::new(),
+            ticks,
             calm: false,
             watch,
             told: true,
@@ -484,6 +491,9 @@ impl World {
             )
         } else if let Action::Diagnose(line) = action {
             write!(text, "stderr: {}", line.get(24..).unwrap_or_default())
+        } else if let Action::SendConn { conn, data } = action {
+            // Answers tell the time: when they were made, when programs were started.
+            write!(text, "{} bytes to {conn}", data.len())
         } else {
             write!(text, "{action:?}")
         };
