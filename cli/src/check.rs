@@ -16,7 +16,7 @@ pub fn check(load: LoadOptions, format: Format) -> i32 {
     let path = load.path.clone();
     let (errors, warnings) = match needs::load(load) {
         Ok(loaded) => (Vec::new(), loaded.warnings),
-        Err(errors) => (errors.all().cloned().collect(), Vec::new()),
+        Err(errors) => (errors.all().cloned().collect(), errors.warnings().to_vec()),
     };
     let text = match format {
         Format::Text => in_words(&path, &errors, &warnings),

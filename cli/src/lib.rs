@@ -9,4 +9,5 @@ pub mod getopt;
 pub mod manual;
 pub mod pidproxy;
 pub mod replay;
+pub mod sample;
 pub mod search;

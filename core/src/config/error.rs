@@ -49,6 +49,7 @@ impl fmt::Display for Diagnostic {
 pub struct LoadErrors {
     first: Diagnostic,
     more: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl LoadErrors {
@@ -59,17 +60,19 @@ impl LoadErrors {
         Self {
             first: Diagnostic { text, place },
             more: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
     /// All of `errors`, or nothing if there are none.
     #[cfg(feature = "ini")]
-    pub(super) fn from_list(errors: Vec<Diagnostic>) -> Option<Self> {
+    pub(super) fn from_list(errors: Vec<Diagnostic>, warnings: Vec<Diagnostic>) -> Option<Self> {
         let mut errors = errors.into_iter();
         let first = errors.next()?;
         Some(Self {
             first,
             more: errors.collect(),
+            warnings,
         })
     }
 
@@ -88,6 +91,12 @@ impl LoadErrors {
     /// All errors that were found, the first one first.
     pub fn all(&self) -> impl Iterator<Item = &Diagnostic> {
         core::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// What is doubtful besides, as far as reading got.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 }
 

@@ -3,7 +3,7 @@
 use super::expand::Value;
 use super::programs;
 use super::reader::{Names, Reader, name_part};
-use super::schema::{EVENT_TYPES, NO_PYTHON, fcgi, listener, other, program};
+use super::schema::{EVENT_TYPES, NO_PYTHON, fcgi, listener, names_object, other, program};
 use super::{FcgiSocket, GroupConfig, GroupKind, Owner, ServerAddress, User, values};
 use alloc::{borrow::ToOwned, collections::BTreeSet, format, string::String, vec::Vec};
 
@@ -125,7 +125,10 @@ impl Groups<'_> {
         }
         let handler = reader.text(section, &listener::RESULT_HANDLER, names);
         if let Some(handler) = handler
-            && Some(&*handler) != listener::RESULT_HANDLER.default
+            && !names_object(
+                &handler,
+                listener::RESULT_HANDLER.default.unwrap_or_default(),
+            )
         {
             let text = format!("{handler} cannot be resolved within [{section}]: {NO_PYTHON}");
             reader.fail(section, listener::RESULT_HANDLER.name, &text);

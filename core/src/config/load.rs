@@ -264,7 +264,7 @@ impl<T> Load<T> {
             }
         }
         if self.lookups.open_question().is_none() {
-            self.phase = match LoadErrors::from_list(errors) {
+            self.phase = match LoadErrors::from_list(errors, Vec::new()) {
                 Some(errors) => Phase::Failed(errors),
                 None => Phase::Main,
             };

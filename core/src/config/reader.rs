@@ -77,7 +77,11 @@ impl Findings {
 
     /// These findings, unless there are errors among them.
     pub(super) fn into_errors(mut self) -> Result<Self, LoadErrors> {
-        match LoadErrors::from_list(core::mem::take(&mut self.errors)) {
+        if self.errors.is_empty() {
+            return Ok(self);
+        }
+        let errors = core::mem::take(&mut self.errors);
+        match LoadErrors::from_list(errors, core::mem::take(&mut self.warnings)) {
             Some(errors) => Err(errors),
             None => Ok(self),
         }

@@ -243,6 +243,14 @@ pub(super) mod other {
 /// The factory that makes the built-in RPC interface.
 pub const MAIN_RPC_FACTORY: &str = "supervisor.rpcinterface:make_main_rpcinterface";
 
+/// Whether `spec` names the object `known` as Python's entry points do: `module:object`, spaces
+/// around the colon, and extras in brackets behind it that mean nothing.
+pub(super) fn names_object(spec: &str, known: &str) -> bool {
+    let object = spec.split('[').next().unwrap_or(spec);
+    let parts = object.split_once(':');
+    parts.map(|(module, name)| (module.trim(), name.trim())) == known.split_once(':')
+}
+
 /// Why a plug-in cannot be used; ends the message that names it.
 pub(super) const NO_PYTHON: &str = "it is Python code, which cannot be loaded";
 
@@ -464,5 +472,37 @@ impl Section {
     #[must_use]
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_listed_once_and_explained() {
+        for section in &SECTIONS {
+            assert!(section.doc.ends_with('.'), "{}", section.name);
+            for key in section.keys {
+                let same = section.keys.iter().filter(|other| other.name == key.name);
+                // A listener's priority hides that of any program.
+                let allowed = if section.name == "eventlistener" && key.name == "priority" {
+                    2
+                } else {
+                    1
+                };
+                assert_eq!(same.count(), allowed, "{} {}", section.name, key.name);
+                assert!(key.doc.ends_with('.'), "{}", key.name);
+                assert_eq!(key.name, key.name.to_lowercase());
+            }
+        }
+    }
+
+    #[test]
+    fn objects_are_named_as_entry_points_are() {
+        assert!(names_object(MAIN_RPC_FACTORY, MAIN_RPC_FACTORY));
+        let spaced = "supervisor.rpcinterface : make_main_rpcinterface\n[y]";
+        assert!(names_object(spaced, MAIN_RPC_FACTORY));
+        assert!(!names_object("supervisor.rpcinterface", MAIN_RPC_FACTORY));
     }
 }

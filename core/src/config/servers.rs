@@ -2,7 +2,7 @@
 
 use super::expand::Value;
 use super::reader::{Names, Reader, name_part};
-use super::schema::{MAIN_RPC_FACTORY, NO_PYTHON, other, server as key};
+use super::schema::{MAIN_RPC_FACTORY, NO_PYTHON, names_object, other, server as key};
 use super::{Credentials, ServerAddress, ServerConfig, values};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
@@ -96,7 +96,7 @@ pub(super) fn rpc_interfaces(reader: &mut Reader<'_, '_>) -> Vec<String> {
         let Some(factory) = reader.text(section, &other::RPC_FACTORY, Names::default()) else {
             continue;
         };
-        if factory != MAIN_RPC_FACTORY {
+        if !names_object(&factory, MAIN_RPC_FACTORY) {
             let text = format!("{factory} cannot be resolved within [{section}]: {NO_PYTHON}");
             reader.fail(section, other::RPC_FACTORY.name, &text);
             continue;
