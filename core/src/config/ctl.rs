@@ -68,7 +68,7 @@ pub(super) fn evaluate(
         source,
         lookups,
         findings: &mut findings,
-        suffix: String::new(),
+        within: None,
     };
     let config = read(&mut reader);
     plugins(&mut reader);

@@ -28,13 +28,19 @@ pub struct Scope<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// `here` and the like.
     pub names: &'a [(&'static str, Value<'a>)],
-    /// `ENV_…` of the program's own `environment`.
+    /// The program's own `environment`; known as `ENV_…` too.
     pub own: &'a [(String, String)],
 }
 
 impl<'a> Scope<'a> {
     fn find(&self, name: &str) -> Option<Value<'a>> {
-        if let Some((_, value)) = self.own.iter().rev().find(|(known, _)| known == name) {
+        let bare = name.strip_prefix("ENV_");
+        let own = self
+            .own
+            .iter()
+            .rev()
+            .find(|(known, _)| Some(known.as_str()) == bare);
+        if let Some((_, value)) = own {
             return Some(Value::Text(value));
         }
         if let Some((_, value)) = self.names.iter().find(|(known, _)| *known == name) {
@@ -45,9 +51,14 @@ impl<'a> Scope<'a> {
 
     /// All names, sorted, joined by `, `.
     fn available(&self) -> String {
+        let own: Vec<String> = self
+            .own
+            .iter()
+            .map(|(name, _)| format!("ENV_{name}"))
+            .collect();
         let mut names: Vec<&str> = self.environment.keys().map(String::as_str).collect();
         names.extend(self.names.iter().map(|(name, _)| *name));
-        names.extend(self.own.iter().map(|(name, _)| name.as_str()));
+        names.extend(own.iter().map(String::as_str));
         names.sort_unstable();
         names.dedup();
         names.join(", ")
@@ -110,6 +121,12 @@ pub fn expand<'a>(format: &'a str, scope: &Scope<'_>) -> Result<Expanded<'a>, Ex
             bare_conversion: false,
         });
     }
+    if let Some(text) = simple(format, scope) {
+        return Ok(Expanded {
+            text: Cow::Owned(text),
+            bare_conversion: false,
+        });
+    }
     let mut formatter = Formatter {
         chars: format.chars().collect(),
         at: 0,
@@ -123,6 +140,28 @@ pub fn expand<'a>(format: &'a str, scope: &Scope<'_>) -> Result<Expanded<'a>, Ex
         text: Cow::Owned(formatter.out),
         bare_conversion: formatter.bare,
     })
+}
+
+/// The usual case, in one go: nothing but `%%`, `%(text)s` and plain text, all names known.
+fn simple(format: &str, scope: &Scope<'_>) -> Option<String> {
+    let mut out = String::with_capacity(format.len().saturating_mul(2));
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once('%') {
+        out.push_str(before);
+        if let Some(after) = after.strip_prefix('%') {
+            out.push('%');
+            rest = after;
+            continue;
+        }
+        let (name, after) = after.strip_prefix('(')?.split_once(')')?;
+        match scope.find(name)? {
+            Value::Text(value) if !name.contains('(') => out.push_str(value),
+            Value::Text(_) | Value::Number(_) => return None,
+        }
+        rest = after.strip_prefix('s')?;
+    }
+    out.push_str(rest);
+    Some(out)
 }
 
 /// What the next conversion takes.

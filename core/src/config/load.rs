@@ -449,7 +449,7 @@ fn evaluate(
         source,
         lookups,
         findings: &mut findings,
-        suffix: String::new(),
+        within: None,
     };
     let draft = daemon::read(&mut reader);
     let variables = draft.config.environment.clone();
@@ -461,7 +461,7 @@ fn evaluate(
         },
         lookups: reader.lookups,
         findings: reader.findings,
-        suffix: String::new(),
+        within: None,
     };
     let rpc_interfaces = servers::rpc_interfaces(&mut reader);
     let groups = groups::read(&mut reader, &variables);
@@ -470,7 +470,10 @@ fn evaluate(
     if !servers.is_empty() {
         servers::check_rpc_arguments(&mut reader);
     }
-    lint::lint(source.document, reader.findings);
+    if reader.lookups.open_question().is_none() {
+        // This is the last time everything is looked at.
+        lint::lint(source.document, reader.findings);
+    }
     let findings = findings.into_errors()?;
     Ok(Loaded {
         config: Config {

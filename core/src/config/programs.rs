@@ -1,7 +1,7 @@
 //! `[program:x]` and its relatives: one section, as many processes as `numprocs` says.
 
 use super::expand::Value;
-use super::reader::{Names, Reader, name_part};
+use super::reader::{Label, Names, Reader, name_part};
 use super::schema::{Key, program as key};
 use super::{LogTarget, OutputConfig, ProcessConfig, User, values};
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
@@ -28,12 +28,9 @@ pub(super) fn read(
     group: &str,
     daemon_environment: &[(String, String)],
 ) -> Vec<ProcessConfig> {
-    let file = reader.source.document.section_place(section);
-    let file = file.map_or_else(String::new, |place| place.file);
-    let repr = crate::text::py_repr;
-    reader.suffix = format!(" in section {} (file: {})", repr(section), repr(&file));
+    reader.within = Some(String::from(section));
     let processes = processes(reader, section, group, daemon_environment);
-    reader.suffix.clear();
+    reader.within = None;
     processes
 }
 
@@ -186,7 +183,7 @@ fn numbered(
     let mut process = program.model.clone();
     let names = Names::fixed(fixed);
     let label = key::ENVIRONMENT.name;
-    let pairs = reader.expand(section, label, label, program.environment, names);
+    let pairs = reader.expand(section, label, Label::Key, program.environment, names);
     let pairs = match pairs.map(|text| super::key_value_pairs(&text)) {
         Some(Err(text)) => {
             reader.fail(section, label, &text);
@@ -195,12 +192,7 @@ fn numbered(
         Some(Ok(pairs)) => pairs,
         None => Vec::new(),
     };
-    let own: Vec<(String, String)> = pairs
-        .iter()
-        .map(|(name, value)| (format!("ENV_{name}"), value.clone()))
-        .collect();
-    let names = Names { fixed, own: &own };
-    process.environment = merged(daemon_environment, pairs);
+    let names = Names { fixed, own: &pairs };
     let directory = reader.text(section, &key::DIRECTORY, names);
     process.directory = directory.map(Cow::into_owned);
     output(reader, section, &STDOUT, &mut process.stdout, names, first);
@@ -229,7 +221,8 @@ fn numbered(
     }
     let command = reader.text(section, &key::COMMAND, names);
     let label = key::PROCESS_NAME.name;
-    let name = reader.expand(section, label, label, &program.process_name, names);
+    let name = reader.expand(section, label, Label::Key, &program.process_name, names);
+    process.environment = merged(daemon_environment, pairs);
     process.command = command?.into_owned();
     process.name = name?.into_owned();
     Some(process)
@@ -327,14 +320,16 @@ fn output(
     }
 }
 
-/// Sorts processes by (priority, name), and keeps the last of those that share a name, as the
-/// reference does; a warning says so.
+/// Sorts processes by (priority, name). Of those that share a name the one that was defined last is
+/// kept, as the reference does; a warning says so.
 pub(super) fn sorted(
     reader: &mut Reader<'_, '_>,
     group: &str,
-    mut processes: Vec<ProcessConfig>,
+    processes: Vec<ProcessConfig>,
 ) -> Vec<ProcessConfig> {
-    processes.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+    if processes.len() < 2 {
+        return processes;
+    }
     let mut seen = alloc::collections::BTreeSet::new();
     let mut unique = Vec::with_capacity(processes.len());
     for process in processes.into_iter().rev() {
@@ -348,6 +343,6 @@ pub(super) fn sorted(
             reader.findings.warn(text, None);
         }
     }
-    unique.reverse();
+    unique.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     unique
 }

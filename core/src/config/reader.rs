@@ -6,7 +6,7 @@ use super::load::LoadOptions;
 use super::need::Lookups;
 use super::schema::Key;
 use super::store::Document;
-use crate::LogLevel;
+use crate::{LogLevel, text::py_repr};
 use alloc::{
     borrow::{Cow, ToOwned},
     collections::{BTreeMap, BTreeSet},
@@ -92,7 +92,7 @@ impl Findings {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Names<'n> {
     pub(super) fixed: &'n [(&'static str, Value<'n>)],
-    /// `ENV_…` of the program's own environment.
+    /// The program's own environment.
     pub(super) own: &'n [(String, String)],
 }
 
@@ -109,15 +109,33 @@ pub(super) struct Reader<'a, 'w> {
     pub(super) source: Source<'a>,
     pub(super) lookups: &'w mut Lookups,
     pub(super) findings: &'w mut Findings,
-    /// Ends the text of every error: ` in section 'program:x' (file: 'F')`.
-    pub(super) suffix: String,
+    /// The program's section that errors name at their end: ` in section 'program:x' (file: 'F')`.
+    pub(super) within: Option<String>,
+}
+
+/// What a message calls an option.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Label {
+    /// `program:x.command`.
+    Whole,
+    /// `environment`.
+    Key,
 }
 
 impl<'a> Reader<'a, '_> {
     /// Notes an error of the option `key`; an empty `key` stands for the section.
     pub(super) fn fail(&mut self, section: &str, key: &str, text: &str) {
         let place = self.source.document.place(section, key);
-        self.findings.error(format!("{text}{}", self.suffix), place);
+        let text = match &self.within {
+            None => text.to_owned(),
+            Some(program) => {
+                let file = self.source.document.section_place(program);
+                let file = file.map_or_else(String::new, |place| place.file);
+                let (program, file) = (py_repr(program), py_repr(&file));
+                format!("{text} in section {program} (file: {file})")
+            }
+        };
+        self.findings.error(text, place);
     }
 
     /// An option's value before expansion, or its default.
@@ -126,12 +144,12 @@ impl<'a> Reader<'a, '_> {
         given.or(key.default)
     }
 
-    /// Expands `text`, the value of the option, which messages call `label`.
+    /// Expands `text`, the value of the option, in the way `label` says named in messages.
     pub(super) fn expand<'t>(
         &mut self,
         section: &str,
         key: &str,
-        label: &str,
+        label: Label,
         text: &'t str,
         names: Names<'_>,
     ) -> Option<Cow<'t, str>> {
@@ -155,7 +173,11 @@ impl<'a> Reader<'a, '_> {
                 Some(expanded.text)
             }
             Err(error) => {
-                self.fail(section, key, &error.text(text, label, &scope));
+                let label = match label {
+                    Label::Whole => format!("{section}.{key}"),
+                    Label::Key => key.to_owned(),
+                };
+                self.fail(section, key, &error.text(text, &label, &scope));
                 None
             }
         }
@@ -187,8 +209,7 @@ impl<'a> Reader<'a, '_> {
         if !raw.contains('%') {
             return Some(Cow::Borrowed(raw));
         }
-        let label = format!("{section}.{}", key.name);
-        self.expand(section, key.name, &label, raw, names)
+        self.expand(section, key.name, Label::Whole, raw, names)
     }
 
     /// An option's converted value; `None` if it is not set or (which is noted) is wrong.

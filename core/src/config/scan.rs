@@ -225,10 +225,14 @@ impl Scanner {
         if self.lines.is_empty() {
             return;
         }
-        let joined = self.lines.join("\n");
-        self.lines.clear();
+        let mut lines = core::mem::take(&mut self.lines);
+        let mut joined = match lines.len() {
+            1 => lines.pop().unwrap_or_default(),
+            _ => lines.join("\n"),
+        };
+        joined.truncate(joined.trim_end_matches(py_space).len());
         if let Some(option) = self.open_option() {
-            option.value = joined.trim_end_matches(py_space).to_owned();
+            option.value = joined;
         }
     }
 

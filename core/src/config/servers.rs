@@ -1,7 +1,7 @@
 //! `[inet_http_server]`, `[unix_http_server]` and `[rpcinterface:x]`.
 
 use super::expand::Value;
-use super::reader::{Names, Reader, name_part};
+use super::reader::{Label, Names, Reader, name_part};
 use super::schema::{MAIN_RPC_FACTORY, NO_PYTHON, names_object, other, server as key};
 use super::{Credentials, ServerAddress, ServerConfig, values};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
@@ -106,8 +106,7 @@ pub(super) fn rpc_interfaces(reader: &mut Reader<'_, '_>) -> Vec<String> {
                 continue;
             }
             let raw = reader.source.document.value(section, key).unwrap_or("");
-            let label = format!("{section}.{key}");
-            reader.expand(section, key, &label, raw, Names::default());
+            reader.expand(section, key, Label::Whole, raw, Names::default());
         }
         interfaces.push(name_part(section));
     }

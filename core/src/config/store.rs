@@ -3,13 +3,9 @@
 
 use super::error::Place;
 use super::scan::{Cut, ScannedSection};
-use alloc::{
-    borrow::ToOwned,
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, collections::BTreeSet, string::String, vec::Vec};
 use configparser::ini::{Ini, IniDefault};
+use core::cell::Cell;
 
 /// The section whose options every other section has, unless it sets them itself.
 const DEFAULT: &str = "DEFAULT";
@@ -21,18 +17,33 @@ const HERE: &str = "%(here)s";
 #[derive(Debug)]
 pub(super) struct Document {
     ini: Ini,
-    origins: BTreeMap<String, Origin>,
+    /// One for each section, in the map's order.
+    origins: Vec<Origin>,
     files: Vec<String>,
     cuts: Vec<(usize, String, String, Cut)>,
     /// Sections whose values still have `%(here)s` unreplaced.
-    touched: BTreeSet<String>,
+    touched: BTreeSet<usize>,
+    /// The section that was looked at last: options are read section by section.
+    last: Cell<usize>,
+    /// Where `[DEFAULT]` is.
+    default: Option<usize>,
 }
 
-/// Where a section and its options came from: file number and line.
-#[derive(Debug, Default)]
+/// Where a section and its options came from: number of the file, and line.
+#[derive(Debug)]
 struct Origin {
     header: (usize, u32),
-    options: BTreeMap<String, (usize, u32)>,
+    /// One for each option, in the map's order.
+    options: Vec<(usize, u32)>,
+}
+
+impl Origin {
+    fn set(&mut self, option: usize, place: (usize, u32)) {
+        match self.options.get_mut(option) {
+            Some(known) => *known = place,
+            None => self.options.push(place),
+        }
+    }
 }
 
 /// A value shortened by an inline comment.
@@ -52,10 +63,12 @@ impl Document {
         defaults.case_sensitive = true;
         Self {
             ini: Ini::new_from_defaults(defaults),
-            origins: BTreeMap::new(),
+            origins: Vec::new(),
             files: Vec::new(),
             cuts: Vec::new(),
             touched: BTreeSet::new(),
+            last: Cell::new(0),
+            default: None,
         }
     }
 
@@ -64,28 +77,29 @@ impl Document {
         let number = self.files.len();
         self.files.push(file.to_owned());
         for section in sections {
-            self.touched.insert(section.name.clone());
-            let origin = self
-                .origins
-                .entry(section.name.clone())
-                .or_insert_with(|| Origin {
+            let name = section.name.clone();
+            let entry = self.ini.get_mut_map().entry(section.name);
+            let index = entry.index();
+            let map = entry.or_default();
+            if index == self.origins.len() {
+                self.origins.push(Origin {
                     header: (number, section.line),
-                    options: BTreeMap::new(),
+                    options: Vec::with_capacity(section.options.len()),
                 });
-            let map = self
-                .ini
-                .get_mut_map()
-                .entry(section.name.clone())
-                .or_default();
+                if name == DEFAULT {
+                    self.default = Some(index);
+                }
+            }
+            self.touched.insert(index);
             for option in section.options {
                 for cut in option.cuts {
-                    let key = option.name.clone();
-                    self.cuts.push((number, section.name.clone(), key, cut));
+                    self.cuts
+                        .push((number, name.clone(), option.name.clone(), cut));
                 }
-                origin
-                    .options
-                    .insert(option.name.clone(), (number, option.line));
-                map.insert(option.name, Some(option.value));
+                let (at, _) = map.insert_full(option.name, Some(option.value));
+                if let Some(origin) = self.origins.get_mut(index) {
+                    origin.set(at, (number, option.line));
+                }
             }
         }
     }
@@ -97,24 +111,32 @@ impl Document {
         // A percent sign in the directory's name must survive the expansion to come.
         let here = here.replace('%', "%%");
         let touched = core::mem::take(&mut self.touched);
+        let map = self.ini.get_mut_map();
         // What [DEFAULT] says anew concerns every section.
-        let names: Vec<String> = if touched.contains(DEFAULT) {
-            self.sections().map(str::to_owned).collect()
+        let all = self
+            .default
+            .is_some_and(|default| touched.contains(&default));
+        let concerned: Vec<usize> = if all {
+            (0..map.len())
+                .filter(|index| Some(*index) != self.default)
+                .collect()
         } else {
             touched.into_iter().collect()
         };
-        let map = self.ini.get_mut_map();
-        let inherited: Vec<(String, String)> = map
-            .get(DEFAULT)
+        let default = self.default.and_then(|index| map.get_index(index));
+        let inherited: Vec<(String, String, (usize, u32))> = default
             .into_iter()
-            .flatten()
-            .filter_map(|(key, value)| {
+            .flat_map(|(_, options)| options.iter().enumerate())
+            .filter_map(|(at, (key, value))| {
                 let value = value.as_deref().filter(|value| value.contains(HERE))?;
-                Some((key.clone(), value.replace(HERE, &here)))
+                let origin = self.origins.get(self.default?)?;
+                let place = *origin.options.get(at)?;
+                Some((key.clone(), value.replace(HERE, &here), place))
             })
             .collect();
-        for name in &names {
-            let Some(section) = map.get_mut(name) else {
+        for index in concerned {
+            let section = map.get_index_mut(index);
+            let (Some((_, section)), Some(origin)) = (section, self.origins.get_mut(index)) else {
                 continue;
             };
             for value in section.values_mut().flatten() {
@@ -122,15 +144,10 @@ impl Document {
                     *value = value.replace(HERE, &here);
                 }
             }
-            for (key, value) in &inherited {
-                if section.contains_key(key) {
-                    continue;
-                }
-                section.insert(key.clone(), Some(value.clone()));
-                let origin = self.origins.get(DEFAULT);
-                let place = origin.and_then(|origin| origin.options.get(key)).copied();
-                if let (Some(place), Some(origin)) = (place, self.origins.get_mut(name)) {
-                    origin.options.insert(key.clone(), place);
+            for (key, value, place) in &inherited {
+                if !section.contains_key(key) {
+                    let (at, _) = section.insert_full(key.clone(), Some(value.clone()));
+                    origin.set(at, *place);
                 }
             }
         }
@@ -143,14 +160,29 @@ impl Document {
     }
 
     pub(super) fn has_section(&self, name: &str) -> bool {
-        name != DEFAULT && self.ini.get_map_ref().contains_key(name)
+        name != DEFAULT && self.index(name).is_some()
+    }
+
+    /// Where a section is.
+    fn index(&self, section: &str) -> Option<usize> {
+        let map = self.ini.get_map_ref();
+        let last = self.last.get();
+        if map.get_index(last).is_some_and(|(name, _)| name == section) {
+            return Some(last);
+        }
+        let index = map.get_index_of(section)?;
+        self.last.set(index);
+        Some(index)
     }
 
     /// An option's value: the section's own, or `[DEFAULT]`'s.
     pub(super) fn value(&self, section: &str, key: &str) -> Option<&str> {
-        let map = self.ini.get_map_ref();
-        let of = |name: &str| map.get(name)?.get(key)?.as_deref();
-        of(section).or_else(|| of(DEFAULT))
+        let of = |index: usize| {
+            let (_, options) = self.ini.get_map_ref().get_index(index)?;
+            options.get(key)?.as_deref()
+        };
+        let own = self.index(section).and_then(of);
+        own.or_else(|| self.default.and_then(of))
     }
 
     /// The names of a section's options: its own, then those of `[DEFAULT]`.
@@ -174,17 +206,21 @@ impl Document {
 
     /// Where an option was set; if it was not, where its section begins.
     pub(super) fn place(&self, section: &str, key: &str) -> Option<Place> {
-        let own = self.origins.get(section);
-        let default = self.origins.get(DEFAULT);
-        let set = [own, default].into_iter().flatten();
-        let set = set.filter_map(|origin| origin.options.get(key)).next();
-        let (file, line) = *set.or_else(|| Some(&own?.header))?;
+        let of = |index: usize| {
+            let (_, options) = self.ini.get_map_ref().get_index(index)?;
+            let at = options.get_index_of(key)?;
+            self.origins.get(index)?.options.get(at).copied()
+        };
+        let own = self.index(section);
+        let set = own.and_then(of).or_else(|| self.default.and_then(of));
+        let header = || Some(self.origins.get(own?)?.header);
+        let (file, line) = set.or_else(header)?;
         self.place_at(file, line)
     }
 
     /// Where a section begins for the first time.
     pub(super) fn section_place(&self, section: &str) -> Option<Place> {
-        let (file, line) = self.origins.get(section)?.header;
+        let (file, line) = self.origins.get(self.index(section)?)?.header;
         self.place_at(file, line)
     }
 

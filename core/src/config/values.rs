@@ -60,23 +60,32 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 }
 
 fn truth(text: &str) -> Option<bool> {
-    match text.to_lowercase().as_str() {
-        "yes" | "true" | "on" | "1" => Some(true),
-        "no" | "false" | "off" | "0" => Some(false),
-        _ => None,
+    let any = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if any(["true", "yes", "on", "1"]) {
+        Some(true)
+    } else if any(["false", "no", "off", "0"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 
 /// A number of bytes, with KB, MB or GB behind it in any case; negative ones are as 0.
 pub(super) fn byte_size(text: &str) -> Result<u64, String> {
-    let lower = text.to_lowercase();
     let units = [("kb", 1_u64 << 10), ("mb", 1 << 20), ("gb", 1 << 30)];
-    for (suffix, factor) in units {
-        if let Some(number) = lower.strip_suffix(suffix) {
-            return Ok(count(number)?.saturating_mul(factor));
+    let unit_at = text.len().saturating_sub(2);
+    if let Some((number, unit)) = text.split_at_checked(unit_at) {
+        let known = units
+            .iter()
+            .find(|(suffix, _)| unit.eq_ignore_ascii_case(suffix));
+        if let Some((_, factor)) = known {
+            return Ok(count(number)
+                .or_else(|_| count(&number.to_lowercase()))?
+                .saturating_mul(*factor));
         }
     }
-    count(&lower)
+    // The reference's message shows the value in lower case.
+    count(text).or_else(|_| count(&text.to_lowercase()))
 }
 
 /// An octal number, as far as permission bits go.
@@ -176,11 +185,15 @@ fn port_number(text: &str) -> Result<u16, String> {
 
 /// Where a child's output goes.
 pub(super) fn log_target(text: &str, lookups: &mut Lookups) -> Result<LogTarget, String> {
-    match text.to_lowercase().as_str() {
-        "none" | "off" => Ok(LogTarget::None),
-        "auto" => Ok(LogTarget::Auto),
-        "syslog" => Ok(LogTarget::Syslog),
-        _ => lookups.path_in_directory(text).map(LogTarget::File),
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if is("none") || is("off") {
+        Ok(LogTarget::None)
+    } else if is("auto") {
+        Ok(LogTarget::Auto)
+    } else if is("syslog") {
+        Ok(LogTarget::Syslog)
+    } else {
+        lookups.path_in_directory(text).map(LogTarget::File)
     }
 }
 

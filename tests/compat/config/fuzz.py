@@ -206,13 +206,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--only", type=int)
     parser.add_argument("--probe", default=os.path.join(HERE, "../../../target/debug/config-probe"))
     args = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="visor-config-fuzz-")
     probe = subprocess.Popen([args.probe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     counts = {"accepted": 0, "refused": 0, "explained": 0}
-    for number in [args.only] if args.only is not None else range(args.cases):
+    for number in [args.only] if args.only is not None else range(args.first, args.cases):
         files = Generator("%d/%d" % (args.seed, number)).files()
         lay_out(files, directory)
         says = reference.ask("supervisord", ["-c", "s.conf"], directory, ENVIRONMENT)

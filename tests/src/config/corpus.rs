@@ -75,30 +75,29 @@ const FLAGS: [(char, &str, bool); 16] = [
     ('\0', "minprocs", true),
 ];
 
+/// The forms that occur in cases: `-x`, `-xyz`, `-x value`, `--name=value`.
 fn flags(words: &[String]) -> Vec<Flag> {
-    let short: String = FLAGS
-        .iter()
-        .map(|(letter, _, argument)| format!("{letter}{}", if *argument { ":" } else { "" }))
-        .collect();
-    let names: Vec<String> = FLAGS
-        .iter()
-        .map(|(_, name, argument)| format!("{name}{}", if *argument { "=" } else { "" }))
-        .collect();
-    let long: Vec<&str> = names.iter().map(String::as_str).collect();
-    let parsed = visor::getopt::getopt(words, &short, &long).expect("flags that can be parsed");
-    let flag = |(shown, value): (String, String)| {
-        let key = match shown.strip_prefix("--") {
-            Some(name) => name,
-            None => {
-                let letter = shown.chars().nth(1);
-                let known = FLAGS.iter().find(|(known, _, _)| Some(*known) == letter);
-                known.expect("a known letter").1
-            }
-        };
-        let key = key.to_owned();
-        Flag { key, shown, value }
-    };
-    parsed.options.into_iter().map(flag).collect()
+    let mut found = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if let Some(long) = word.strip_prefix("--") {
+            let (key, value) = long.split_once('=').expect("--name=value");
+            found.push(flag(key, format!("--{key}"), value));
+            continue;
+        }
+        for letter in word.strip_prefix('-').expect("a flag").chars() {
+            let known = FLAGS.iter().find(|(known, _, _)| *known == letter);
+            let (_, key, argument) = known.expect("a known flag");
+            let value = argument.then(|| words.next().expect("an argument").as_str());
+            found.push(flag(key, format!("-{letter}"), value.unwrap_or("")));
+        }
+    }
+    found
+}
+
+fn flag(key: &str, shown: String, value: &str) -> Flag {
+    let (key, value) = (key.to_owned(), value.to_owned());
+    Flag { key, shown, value }
 }
 
 impl Case {

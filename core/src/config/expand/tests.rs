@@ -123,7 +123,7 @@ fn a_conversion_without_a_name_stays_as_it_is() {
 #[test]
 fn the_programs_own_environment_hides_the_daemons() {
     let environment = BTreeMap::from([("ENV_A".to_owned(), "daemon".to_owned())]);
-    let own = [("ENV_A".to_owned(), "own".to_owned())];
+    let own = [("A".to_owned(), "own".to_owned())];
     let scope = Scope {
         environment: &environment,
         names: &[],
