@@ -94,6 +94,8 @@ pub struct Load<T> {
     lookups: Lookups,
     findings: Findings,
     phase: Phase,
+    /// What came of the last evaluation, if the answers assumed in it may still prove right.
+    evaluated: Option<Result<T, LoadErrors>>,
     follows_includes: bool,
     evaluate: fn(Source<'_>, &mut Lookups, Findings) -> Result<T, LoadErrors>,
 }
@@ -152,6 +154,7 @@ impl<T> Load<T> {
             lookups,
             findings: Findings::default(),
             phase: Phase::Flags,
+            evaluated: None,
             follows_includes: true,
             options,
             evaluate,
@@ -192,7 +195,11 @@ impl<T> Load<T> {
                 };
                 self.matches(&pattern, paths);
             }
-            Some(need) => self.lookups.record(need, answer),
+            Some(need) => {
+                if !self.lookups.record(need, answer) {
+                    self.evaluated = None;
+                }
+            }
             None => {}
         }
     }
@@ -206,25 +213,24 @@ impl<T> Load<T> {
             match &self.phase {
                 Phase::Flags => self.flags(),
                 // Both wait for an answer unless they have what they need.
-                Phase::Main | Phase::Include { .. } => self.phase = Phase::Evaluate,
-                Phase::Evaluate => {
-                    let result = (self.evaluate)(
-                        Source {
-                            document: &self.document,
-                            options: &self.options,
-                            environment: &self.environment,
-                            here: &self.here,
-                        },
-                        &mut self.lookups,
-                        self.findings.clone(),
-                    );
-                    if self.lookups.open_question().is_none() {
-                        return match result {
-                            Ok(loaded) => Step::Done(Box::new(loaded)),
-                            Err(errors) => Step::Failed(errors),
-                        };
+                Phase::Main | Phase::Include { .. } => self.everything_read(),
+                Phase::Evaluate => match self.evaluated.take() {
+                    Some(Ok(loaded)) => return Step::Done(Box::new(loaded)),
+                    Some(Err(errors)) => return Step::Failed(errors),
+                    None => {
+                        let result = (self.evaluate)(
+                            Source {
+                                document: &self.document,
+                                options: &self.options,
+                                environment: &self.environment,
+                                here: &self.here,
+                            },
+                            &mut self.lookups,
+                            self.findings.clone(),
+                        );
+                        self.evaluated = Some(result);
                     }
-                }
+                },
                 Phase::Failed(errors) => return Step::Failed(errors.clone()),
             }
         }
@@ -295,7 +301,20 @@ impl<T> Load<T> {
         if self.follows_includes && self.document.has_section("include") {
             self.includes();
         } else {
-            self.phase = Phase::Evaluate;
+            self.everything_read();
+        }
+    }
+
+    /// Asks for all users at once, which mostly saves a second evaluation.
+    fn everything_read(&mut self) {
+        self.phase = Phase::Evaluate;
+        for section in self.document.sections() {
+            let user = self
+                .document
+                .value(section, super::schema::program::USER.name);
+            if let Some(user) = user.filter(|user| !user.contains('%')) {
+                self.lookups.ask_user(user);
+            }
         }
     }
 
@@ -470,10 +489,7 @@ fn evaluate(
     if !servers.is_empty() {
         servers::check_rpc_arguments(&mut reader);
     }
-    if reader.lookups.open_question().is_none() {
-        // This is the last time everything is looked at.
-        lint::lint(source.document, reader.findings);
-    }
+    lint::lint(source.document, reader.findings);
     let findings = findings.into_errors()?;
     Ok(Loaded {
         config: Config {

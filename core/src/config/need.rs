@@ -93,8 +93,9 @@ pub enum FileError {
 /// The answers so far, and the questions that came up.
 ///
 /// A configuration is evaluated with the answers there are. A question without an answer is noted
-/// and taken for granted; once it is answered everything is evaluated anew. So the evaluation
-/// itself is straight code, and asks at most two or three times however long the file is.
+/// and an answer assumed. If the real one is the same, the evaluation holds; if not, everything is
+/// evaluated anew. So the evaluation itself is straight code, and runs at most two or three times
+/// however long the file is.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     answers: BTreeMap<Need, Answer>,
@@ -104,9 +105,22 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
-    pub(super) fn record(&mut self, need: Need, answer: Answer) {
+    /// Notes an answer. False: something else had been assumed.
+    pub(super) fn record(&mut self, need: Need, answer: Answer) -> bool {
+        let as_assumed = match &answer {
+            Answer::Directory(exists) => *exists,
+            Answer::Home(home) => home.is_none(),
+            Answer::File(_) | Answer::Paths(_) | Answer::User(_) | Answer::Group(_) => false,
+        };
         self.open.remove(&need);
         self.answers.insert(need, answer);
+        as_assumed
+    }
+
+    /// Asks for a user before anything depends on the answer.
+    pub(super) fn ask_user(&mut self, text: &str) {
+        // What comes of it is asked for again.
+        let _ = self.user(text);
     }
 
     /// A question that came up and has no answer yet.
@@ -155,15 +169,15 @@ impl Lookups {
 
     /// A user given by name or number.
     pub(super) fn user(&mut self, text: &str) -> Result<User, String> {
-        match super::values::python_int(text) {
-            Err(_) => {
+        match super::values::integer(text) {
+            None => {
                 let need = Need::UserNamed {
                     name: text.to_owned(),
                 };
                 self.user_for(need)
                     .ok_or_else(|| format!("Invalid user name {text}"))
             }
-            Ok(number) => u32::try_from(number)
+            Some(number) => u32::try_from(number)
                 .ok()
                 .and_then(|uid| self.user_for(Need::UserNumbered { uid }))
                 .ok_or_else(|| format!("Invalid user id {text}")),
@@ -172,11 +186,11 @@ impl Lookups {
 
     /// A group given by name or number.
     pub(super) fn group(&mut self, text: &str) -> Option<u32> {
-        match super::values::python_int(text) {
-            Err(_) => self.group_for(Need::GroupNamed {
+        match super::values::integer(text) {
+            None => self.group_for(Need::GroupNamed {
                 name: text.to_owned(),
             }),
-            Ok(number) => {
+            Some(number) => {
                 let gid = u32::try_from(number).ok()?;
                 self.group_for(Need::GroupNumbered { gid })
             }

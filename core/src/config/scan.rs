@@ -99,7 +99,21 @@ pub(super) fn py_space(c: char) -> bool {
 
 /// Python's `str.strip`.
 pub(super) fn py_strip(text: &str) -> &str {
+    // Nearly every text has nothing to strip.
+    let ends = [text.as_bytes().first(), text.as_bytes().last()];
+    if ends.iter().all(|end| matches!(end, Some(b'!'..=b'~'))) {
+        return text;
+    }
     text.trim_matches(py_space)
+}
+
+/// `to_lowercase`, which is slow for names that are ASCII, as nearly all are.
+fn lower(name: &str) -> String {
+    if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else {
+        name.to_lowercase()
+    }
 }
 
 /// Takes a file's text apart.
@@ -133,7 +147,13 @@ impl<'a> Iterator for Lines<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let Some((line, rest)) = self.0.split_once(['\n', '\r']) else {
+        let end = self
+            .0
+            .bytes()
+            .position(|byte| matches!(byte, b'\n' | b'\r'));
+        let cut =
+            end.and_then(|end| Some((self.0.get(..end)?, self.0.get(end.checked_add(1)?..)?)));
+        let Some((line, rest)) = cut else {
             return Some((core::mem::take(&mut self.0), false));
         };
         let ended_by_cr = self.0.as_bytes().get(line.len()) == Some(&b'\r');
@@ -212,7 +232,7 @@ impl Scanner {
         self.lines.push(py_strip(rest).to_owned());
         if let Some(section) = self.sections.last_mut() {
             section.options.push(ScannedOption {
-                name: name.to_lowercase(),
+                name: lower(name),
                 value: String::new(),
                 line: number,
                 cuts: Vec::new(),
@@ -225,11 +245,11 @@ impl Scanner {
         if self.lines.is_empty() {
             return;
         }
-        let mut lines = core::mem::take(&mut self.lines);
-        let mut joined = match lines.len() {
-            1 => lines.pop().unwrap_or_default(),
-            _ => lines.join("\n"),
+        let mut joined = match self.lines.len() {
+            1 => self.lines.pop().unwrap_or_default(),
+            _ => self.lines.join("\n"),
         };
+        self.lines.clear();
         joined.truncate(joined.trim_end_matches(py_space).len());
         if let Some(option) = self.open_option() {
             option.value = joined;
@@ -276,6 +296,9 @@ fn header(value: &str) -> Option<&str> {
 /// occurrence of each per round, and the first round with a sign after white space wins: so
 /// `x#y #z ;c` is cut at `;`, not at the `#` before it.
 fn comment_start(line: &str) -> Option<usize> {
+    if !line.bytes().any(|byte| matches!(byte, b'#' | b';')) {
+        return None;
+    }
     if py_strip(line).starts_with(['#', ';']) {
         return Some(0);
     }

@@ -13,6 +13,9 @@ const DEFAULT: &str = "DEFAULT";
 /// What `%(here)s` looks like in a file.
 const HERE: &str = "%(here)s";
 
+/// As many options as are looked through one by one.
+const FEW: usize = 16;
+
 /// A configuration's text, taken apart and merged.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -90,6 +93,7 @@ impl Document {
                     self.default = Some(index);
                 }
             }
+            map.reserve(section.options.len());
             self.touched.insert(index);
             for option in section.options {
                 for cut in option.cuts {
@@ -179,7 +183,12 @@ impl Document {
     pub(super) fn value(&self, section: &str, key: &str) -> Option<&str> {
         let of = |index: usize| {
             let (_, options) = self.ini.get_map_ref().get_index(index)?;
-            options.get(key)?.as_deref()
+            if options.len() > FEW {
+                return options.get(key)?.as_deref();
+            }
+            // Comparing lengths is faster than hashing.
+            let mut options = options.iter();
+            options.find(|(name, _)| *name == key)?.1.as_deref()
         };
         let own = self.index(section).and_then(of);
         own.or_else(|| self.default.and_then(of))

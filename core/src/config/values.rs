@@ -1,6 +1,6 @@
 //! The types of values, each with the message of what it refuses.
 
-use super::scan::{py_space, py_strip};
+use super::scan::py_strip;
 use super::{AutoRestart, LogTarget, Owner, need::Lookups};
 use crate::{LogLevel, Signal, text::py_repr};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
@@ -11,8 +11,13 @@ pub(super) fn python_int(text: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("invalid literal for int() with base 10: {}", py_repr(text)))
 }
 
+/// As [`python_int`], without a message.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    parse_int(text, 10)
+}
+
 fn parse_int(text: &str, radix: u32) -> Option<i64> {
-    let text = text.trim_matches(py_space);
+    let text = py_strip(text);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -98,7 +103,7 @@ pub(super) fn octal(text: &str) -> Result<u32, String> {
 
 /// A signal's name or number. Of the real-time signals only the first and the last are known.
 pub(super) fn signal(text: &str) -> Result<Signal, String> {
-    let Ok(number) = python_int(text) else {
+    let Some(number) = parse_int(text, 10) else {
         return Signal::from_name(py_strip(text))
             .ok_or_else(|| format!("value {} is not a valid signal name", py_repr(text)));
     };
