@@ -1,7 +1,7 @@
 //! Clients that others wrote, and crowds of clients good and bad.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -201,14 +201,25 @@ fn misbehave(kind: usize, port: u16, over: &AtomicBool) {
             2 => stream
                 .write_all(&[0xff, 0, b'\n', b'\r', 0x1b].repeat(20_000))
                 .and_then(|()| stream.read(&mut small).map(drop)),
-            // Asks for much and reads none of it.
-            3 => (0..200)
-                .try_for_each(|_| stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))
-                .and_then(|()| stream.shutdown(Shutdown::Write)),
+            // Asks for more and more, and reads none of it.
+            3 => ask_and_never_read(&mut stream, over),
             // A head without an end, and a request that is too large.
             _ => stream
                 .write_all(b"GET / HTTP/1.1\r\nX: ")
-                .and_then(|()| stream.write_all(&[b'x'; 100_000])),
+                .and_then(|()| stream.write_all(&[b'x'; 100_000]))
+                .and_then(|()| stream.read(&mut small).map(drop)),
         };
     }
+}
+
+/// Sends requests as long as the daemon takes them, and after that waits for it to take more.
+fn ask_and_never_read(stream: &mut TcpStream, over: &AtomicBool) -> std::io::Result<()> {
+    while !over.load(Ordering::Relaxed) {
+        match stream.write(b"GET / HTTP/1.1\r\n\r\n") {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
