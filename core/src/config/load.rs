@@ -196,7 +196,8 @@ impl<T> Load<T> {
                 self.matches(&pattern, paths);
             }
             Some(need) => {
-                if !self.lookups.record(need, answer) {
+                let as_assumed = self.lookups.record(need, answer);
+                if !as_assumed {
                     self.evaluated = None;
                 }
             }
