@@ -222,15 +222,7 @@ impl Stage {
             Tell::ClosesStdin(name) => Input::StdinClosed {
                 spawn: self.child(name, 0)?,
             },
-            Tell::Call(method, words) => {
-                let (conn, bytes) = self.clients.call(method, words);
-                let (server, peer) = (ServerId(0), String::new());
-                self.answers.push_back(Input::ConnData {
-                    conn,
-                    data: bytes.into(),
-                });
-                Input::ConnOpened { conn, server, peer }
-            }
+            Tell::Call(method, words) => self.call(method, words),
             Tell::Vanish(method) => {
                 let conn = self.clients.waiting_for(method);
                 let conn = conn.ok_or_else(|| format!("nobody waits for {method}"))?;
@@ -253,6 +245,16 @@ impl Stage {
                 open: *open,
             },
         })
+    }
+
+    fn call(&mut self, method: &str, words: &[String]) -> Input<'static> {
+        let (conn, bytes) = self.clients.call(method, words);
+        let (server, peer) = (ServerId(0), String::new());
+        self.answers.push_back(Input::ConnData {
+            conn,
+            data: bytes.into(),
+        });
+        Input::ConnOpened { conn, server, peer }
     }
 
     /// A runtime that wakes up whenever the core wants it to.
