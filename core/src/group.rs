@@ -126,7 +126,14 @@ impl Daemon<'_> {
         if let Some(url) = config.serverurl.as_deref().or(self.server_url) {
             environment.push((String::from("SUPERVISOR_SERVER_URL"), String::from(url)));
         }
-        environment.extend(self.config.environment.iter().cloned());
+        // What was read from a file has the daemon's entries in each program already.
+        let own = &config.environment;
+        let given = self.config.environment.iter();
+        environment.extend(
+            given
+                .filter(|(key, _)| !own.iter().any(|(name, _)| name == key))
+                .cloned(),
+        );
         environment.extend(config.environment.iter().cloned());
         let path = config
             .environment
