@@ -63,8 +63,20 @@ impl Supervisor {
     }
 
     pub(crate) fn on_conn_closed(&mut self, conn: ConnId) {
+        self.forget_conn(conn);
+    }
+
+    /// Nobody is told on this connection any more, and what was only to be said because its
+    /// client waited is not said.
+    fn forget_conn(&mut self, conn: ConnId) {
+        let awaited = self.clients.awaited_by(conn);
         self.clients.forget(conn);
         self.deadlines.set(Due::Conn(conn), None);
+        for process in awaited {
+            if self.clients.watchers_of(process).is_empty() {
+                self.deadlines.set(Due::StopReport(process), None);
+            }
+        }
     }
 
     pub(crate) fn on_conn_due(&mut self, now: Now, conn: ConnId) {
@@ -84,8 +96,7 @@ impl Supervisor {
 
     /// Closes a connection without regard to what it should still get.
     fn drop_conn(&mut self, conn: ConnId) {
-        self.clients.forget(conn);
-        self.deadlines.set(Due::Conn(conn), None);
+        self.forget_conn(conn);
         self.out.push_back(Action::DropConn { conn });
     }
 

@@ -190,6 +190,16 @@ impl Clients {
             .map_or_else(Vec::new, |conns| conns.iter().copied().collect())
     }
 
+    /// The processes a client's call waits for.
+    fn awaited_by(&self, conn: ConnId) -> Vec<ProcessId> {
+        match self.sessions.get(&conn).map(|session| &session.work) {
+            Some(Work::Job(_, Some(Task::Processes(task)))) => task.left.keys().copied().collect(),
+            Some(Work::Job(..) | Work::Nothing | Work::Follow(_) | Work::Watch(_)) | None => {
+                Vec::new()
+            }
+        }
+    }
+
     pub(crate) const fn pages_have_changed(&mut self) {
         self.pages_are_stale = true;
     }
