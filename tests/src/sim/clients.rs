@@ -1,5 +1,6 @@
 //! Clients of the XML-RPC server: they connect, ask, wait, read slowly, and vanish.
 
+use super::facts::Facts;
 use super::world::{Due, World};
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::http::client::{Event, Receiver, request};
@@ -28,6 +29,8 @@ struct Conn {
 struct Call {
     method: &'static str,
     process: Option<ProcessId>,
+    /// Its group and name: a reload in the midst of a request gives it another id.
+    name: Option<(String, String)>,
     waits: bool,
     /// What the process has been since it was asked for.
     states: Vec<ProcessState>,
@@ -48,9 +51,11 @@ impl Clients {
     }
 
     /// A waiting call is answered according to what the process went through.
-    pub(super) fn changed(&mut self, change: &Transition) {
+    pub(super) fn changed(&mut self, change: &Transition, facts: &Facts) {
+        let name = name_of(facts, change.process);
         for call in self.conns.values_mut().filter_map(|c| c.call.as_mut()) {
-            if call.process == Some(change.process) {
+            let same_name = name.is_some() && call.name == name;
+            if call.process == Some(change.process) || same_name {
                 call.states.push(change.to);
             }
         }
@@ -117,6 +122,11 @@ impl Clients {
     }
 }
 
+fn name_of(facts: &Facts, id: ProcessId) -> Option<(String, String)> {
+    let fact = facts.processes.get(&id)?;
+    Some((fact.group.1.clone(), fact.config.name.clone()))
+}
+
 /// What an answer says is true.
 fn check(call: &Call, answer: Message) -> Result<(), String> {
     let (method, states) = (call.method, &call.states);
@@ -181,6 +191,7 @@ pub(super) fn act(world: &mut World) -> Result<(), String> {
         client.call = Some(Call {
             method,
             process,
+            name: process.and_then(|id| name_of(&world.facts, id)),
             waits,
             states,
             asked_at: world.facts.now,

@@ -400,7 +400,7 @@ impl World {
             if self.watch == Watch::Trace {
                 eprintln!("    {change:?}");
             }
-            self.clients.changed(&change);
+            self.clients.changed(&change, &self.facts);
             self.check(|checker, view| checker.change(view, &input, &change))?;
         }
         self.check(|checker, view| checker.after(view, &input))

@@ -157,6 +157,14 @@ impl Checker for Timing {
         Ok(())
     }
 
+    /// There is no child: a signal that was meant for it goes nowhere, and may.
+    fn after(&mut self, _view: View<'_>, input: &Input<'_>) -> Verdict {
+        if let Input::SpawnFailed { spawn, .. } = input {
+            self.owners.remove(spawn);
+        }
+        Ok(())
+    }
+
     fn action(&mut self, view: View<'_>, action: &Action) -> Verdict {
         match action {
             Action::Signal {
