@@ -136,6 +136,12 @@ pub struct Daemon {
     pub begun: u64,
 }
 
+/// As many as there may be: a daemon that is promised more refuses to start.
+fn descriptors() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.maximum.unwrap_or(65_536).min(65_536)
+}
+
 /// Nanoseconds of CLOCK_MONOTONIC.
 #[must_use]
 pub fn monotonic() -> u64 {
@@ -159,12 +165,13 @@ impl Daemon {
         let config = scratch.path("bench.conf");
         let text = format!(
             "[supervisord]\nlogfile={}\npidfile={}\nchildlogdir={}\nnodaemon=true\nsilent=true\n\
-             minfds=65536\nloglevel=warn\nuser=root\n[unix_http_server]\nfile={}\n\
+             minfds={}\nloglevel=warn\nuser=root\n[unix_http_server]\nfile={}\n\
              [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = \
              supervisor.rpcinterface:make_main_rpcinterface\n{sections}",
             at("daemon.log"),
             at("daemon.pid"),
             at(""),
+            descriptors(),
             at("daemon.sock"),
         );
         fs::write(&config, text)?;
