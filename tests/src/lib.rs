@@ -8,3 +8,11 @@ pub mod fuzz_bodies;
 pub mod model;
 pub mod scenario;
 pub mod sim;
+
+/// The programs in the pages of the documentation; `tests/tests/docs` sees to it that each page that
+/// has some is here.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../docs/write-a-runtime.md")]
+    mod write_a_runtime {}
+}

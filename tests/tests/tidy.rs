@@ -268,7 +268,11 @@ fn links(text: &str) -> Vec<String> {
 
 /// The anchors of a page's headings, as forges make them.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut fenced = false;
+    let headings = text.lines().filter(|line| {
+        fenced ^= line.trim_start().starts_with("```");
+        line.starts_with('#') && !fenced
+    });
     let anchor = |heading: &str| {
         let words = heading.trim_start_matches('#').trim().to_lowercase();
         let kept = words

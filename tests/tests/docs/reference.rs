@@ -1,0 +1,81 @@
+//! References that are made from tables of the code.
+
+use crate::pages::workspace;
+use std::fmt::Write as _;
+use std::fs;
+use visor_core::config::schema::{Key, Naming, SECTIONS, Section};
+
+/// The tables of the configuration reference, from the schema the reader uses.
+fn tables() -> String {
+    let mut text = String::new();
+    for section in &SECTIONS {
+        let _ = write!(
+            text,
+            "\n## {}\n\n{}\n",
+            heading(section),
+            sentence(section.doc)
+        );
+        if section.keys.is_empty() {
+            continue;
+        }
+        text.push_str("\n| key | value | default | |\n|---|---|---|---|\n");
+        for key in section.keys {
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {} | {} |",
+                key.name,
+                cell(key.kind.describe()),
+                default(key),
+                cell(&sentence(key.doc))
+            );
+        }
+    }
+    text
+}
+
+fn heading(section: &Section) -> String {
+    match section.naming {
+        Naming::Plain => format!("[{}]", section.name),
+        Naming::Named => format!("[{}:x]", section.name),
+        Naming::Either => format!("[{0}], [{0}:x]", section.name),
+    }
+}
+
+fn default(key: &Key) -> String {
+    match key.default {
+        None => String::new(),
+        Some("") => "empty".to_owned(),
+        Some(value) => format!("`{}`", cell(value)),
+    }
+}
+
+/// A bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn sentence(text: &str) -> String {
+    if text.is_empty() || text.ends_with(['.', '?', '!', ':']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+#[test]
+fn the_configuration_reference_is_what_the_reader_reads() {
+    const MARK: &str =
+        "<!-- From here on made by tests/tests/docs: UPDATE_EXPECT=1 rewrites it. -->\n";
+    let path = workspace().join("docs/configuration.md");
+    let text = fs::read_to_string(&path).expect("the configuration reference");
+    let (head, old) = text.split_once(MARK).expect("the mark");
+    let new = tables();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, format!("{head}{MARK}{new}")).expect("write the reference");
+    } else {
+        assert_eq!(
+            old, new,
+            "docs/configuration.md is behind: run with UPDATE_EXPECT=1"
+        );
+    }
+}
