@@ -1,5 +1,6 @@
 //! A client and a daemon, without a system between them.
 
+mod calls;
 mod pages;
 mod stdin;
 mod world;

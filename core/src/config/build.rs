@@ -67,3 +67,49 @@ impl Config {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Credentials;
+    use alloc::format;
+
+    #[test]
+    fn an_embedded_supervisor_keeps_no_files() {
+        let config = Config::embedded();
+        let daemon = &config.supervisord;
+        assert_eq!(daemon.logfile, LogTarget::None);
+        assert_eq!(daemon.pidfile, "");
+        assert!(daemon.nodaemon && daemon.silent && daemon.nocleanup);
+        assert!(config.groups.is_empty() && config.servers.is_empty());
+    }
+
+    #[test]
+    fn a_program_is_a_group_of_its_own_without_automatic_logs() {
+        let mut web = ProcessConfig::new("web", "/bin/web");
+        web.priority = 7;
+        web.stderr.logfile = LogTarget::File("/log/web".into());
+        let config =
+            Config::embedded()
+                .program(web)
+                .group("g", 3, [ProcessConfig::new("a", "/bin/a")]);
+        let [web, g] = &config.groups[..] else {
+            panic!("{:?}", config.groups);
+        };
+        assert_eq!((web.name.as_str(), web.priority), ("web", 7));
+        assert_eq!(web.processes[0].stdout.logfile, LogTarget::None);
+        let named = LogTarget::File("/log/web".into());
+        assert_eq!(web.processes[0].stderr.logfile, named);
+        assert_eq!((g.name.as_str(), g.priority), ("g", 3));
+        assert_eq!(g.processes[0].name, "a");
+    }
+
+    #[test]
+    fn what_is_shown_for_debugging_has_no_password() {
+        let credentials = Credentials {
+            username: "bob".into(),
+            password: "secret".into(),
+        };
+        assert_eq!(format!("{credentials:?}"), "Credentials(***)");
+    }
+}

@@ -207,3 +207,181 @@ fn output_reasons(stream: &str, old: &OutputConfig, new: &OutputConfig, reasons:
     let differing = keys.into_iter().filter(|(_, same)| !same);
     reasons.extend(differing.map(|(key, _)| format!("{stream}_{key}")));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AutoRestart, ServerAddress, User};
+    use alloc::vec;
+
+    fn group(kind: GroupKind) -> GroupConfig {
+        GroupConfig {
+            name: "g".into(),
+            priority: 999,
+            kind,
+            processes: vec![ProcessConfig::new("a", "/bin/a")],
+        }
+    }
+
+    /// What differs once a group was changed, seen from both sides.
+    fn after(kind: GroupKind, change: impl FnOnce(&mut GroupConfig)) -> Vec<String> {
+        let old = group(kind);
+        let mut new = old.clone();
+        change(&mut new);
+        let reasons = group_reasons(&old, &new);
+        assert_eq!(group_reasons(&new, &old).len(), reasons.len());
+        reasons
+    }
+
+    #[test]
+    fn what_is_the_same_is_not_changed() {
+        let old = Config::embedded().group("g", 1, [ProcessConfig::new("a", "/bin/a")]);
+        assert_eq!(diff(&old, &old.clone()), Diff::default());
+    }
+
+    #[test]
+    fn groups_come_go_and_change() {
+        let one = |name: &str, command: &str| {
+            let mut group = group(GroupKind::Plain);
+            group.name = name.into();
+            group.processes = vec![ProcessConfig::new(name, command)];
+            group
+        };
+        let of = |groups: Vec<GroupConfig>| Config {
+            groups,
+            ..Config::default()
+        };
+        let old = of(vec![one("kept", "x"), one("other", "x"), one("gone", "x")]);
+        let new = of(vec![one("new", "x"), one("other", "y"), one("kept", "x")]);
+        let diff = diff(&old, &new);
+        assert_eq!(diff.added, ["new"]);
+        assert_eq!(diff.removed, ["gone"]);
+        assert_eq!(diff.changed.len(), 1);
+        assert_eq!(diff.changed[0].group, "other");
+        assert_eq!(diff.changed[0].reasons, ["other.command"]);
+    }
+
+    #[test]
+    fn every_key_of_a_program_can_be_the_reason() {
+        type Change = fn(&mut ProcessConfig);
+        let changes: [(&str, Change); 21] = [
+            ("command", |p| p.command.push('x')),
+            ("priority", |p| p.priority = 1),
+            ("autostart", |p| p.autostart = false),
+            ("startsecs", |p| p.startsecs = 9),
+            ("startretries", |p| p.startretries = 9),
+            ("autorestart", |p| p.autorestart = AutoRestart::Always),
+            ("exitcodes", |p| p.exitcodes.push(2)),
+            ("stopsignal", |p| p.stopsignal = crate::Signal::INT),
+            ("stopwaitsecs", |p| p.stopwaitsecs = 9),
+            ("stopasgroup", |p| p.stopasgroup = true),
+            ("killasgroup", |p| p.killasgroup = true),
+            ("user", |p| {
+                p.user = Some(User {
+                    name: "u".into(),
+                    uid: 5,
+                    gid: 5,
+                });
+            }),
+            ("directory", |p| p.directory = Some("/".into())),
+            ("umask", |p| p.umask = Some(0o22)),
+            ("environment", |p| {
+                p.environment.push(("A".into(), "b".into()));
+            }),
+            ("serverurl", |p| p.serverurl = Some("http://h".into())),
+            ("redirect_stderr", |p| p.redirect_stderr = true),
+            ("stdout_logfile_maxbytes", |p| p.stdout.maxbytes = 1),
+            ("stdout_logfile_backups", |p| p.stdout.backups = 1),
+            ("stderr_capture_maxbytes", |p| p.stderr.capture_maxbytes = 1),
+            ("stderr_events_enabled", |p| p.stderr.events_enabled = true),
+        ];
+        for (key, change) in changes {
+            let reasons = after(GroupKind::Plain, |group| change(&mut group.processes[0]));
+            assert_eq!(reasons, [format!("a.{key}")]);
+        }
+        let syslog = |group: &mut GroupConfig| group.processes[0].stdout.syslog = true;
+        assert_eq!(after(GroupKind::Plain, syslog), ["a.stdout_syslog"]);
+    }
+
+    #[test]
+    fn logs_differ_by_what_the_file_says_of_them() {
+        let targets = [
+            LogTarget::None,
+            LogTarget::Auto,
+            LogTarget::Syslog,
+            LogTarget::File("/a".into()),
+            LogTarget::File("/b".into()),
+        ];
+        for old in &targets {
+            for new in &targets {
+                let mut before = ProcessConfig::new("a", "/bin/a");
+                let mut after = before.clone();
+                before.stderr.logfile = old.clone();
+                after.stderr.logfile = new.clone();
+                let reasons = process_reasons(&before, &after);
+                assert_eq!(reasons.is_empty(), old == new, "{old:?} {new:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_variables_is_no_difference() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut old = ProcessConfig::new("a", "/bin/a");
+        let mut new = old.clone();
+        old.environment = vec![pair("A", "1"), pair("B", "2")];
+        new.environment = vec![pair("B", "2"), pair("A", "1")];
+        assert!(process_reasons(&old, &new).is_empty());
+        new.environment = vec![pair("B", "2"), pair("A", "2")];
+        assert_eq!(process_reasons(&old, &new), ["environment"]);
+    }
+
+    #[test]
+    fn groups_differ_by_priority_kind_and_members() {
+        assert_eq!(after(GroupKind::Plain, |g| g.priority = 1), ["priority"]);
+        let more = |g: &mut GroupConfig| g.processes.push(ProcessConfig::new("b", "/bin/b"));
+        assert_eq!(after(GroupKind::Plain, more), ["b (new)"]);
+        let none = |g: &mut GroupConfig| g.processes.clear();
+        assert_eq!(after(GroupKind::Plain, none), ["a (gone)"]);
+        let other = |g: &mut GroupConfig| g.kind = listener(10, &["TICK_5"]);
+        assert_eq!(after(GroupKind::Plain, other), ["kind of group"]);
+    }
+
+    fn listener(buffer_size: u64, events: &[&str]) -> GroupKind {
+        GroupKind::Listener {
+            buffer_size: buffer_size.try_into().unwrap(),
+            events: events.iter().map(|event| (*event).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn pools_differ_by_buffer_and_events_in_any_order() {
+        let old = || listener(10, &["TICK_5", "EVENT"]);
+        let becomes = |new: GroupKind| after(old(), |group| group.kind = new);
+        assert!(becomes(listener(10, &["EVENT", "TICK_5"])).is_empty());
+        assert_eq!(becomes(listener(11, &["TICK_5", "EVENT"])), ["buffer_size"]);
+        assert_eq!(becomes(listener(10, &["TICK_5"])), ["events"]);
+    }
+
+    #[test]
+    fn fastcgi_groups_differ_by_their_socket() {
+        let unix = |path: &str, mode| ServerAddress::Unix {
+            path: path.into(),
+            mode,
+            owner: None,
+        };
+        let socket = |address, backlog| GroupKind::Fcgi(FcgiSocket { address, backlog });
+        let old = || socket(unix("/s", 0o700), None);
+        let becomes = |new: GroupKind| after(old(), |group| group.kind = new);
+        assert!(becomes(old()).is_empty());
+        assert_eq!(becomes(socket(unix("/t", 0o700), None)), ["socket"]);
+        assert_eq!(
+            becomes(socket(unix("/s", 0o600), None)),
+            ["socket_owner or socket_mode"]
+        );
+        assert_eq!(
+            becomes(socket(unix("/s", 0o700), Some(5))),
+            ["socket_backlog"]
+        );
+    }
+}

@@ -151,6 +151,63 @@ mod tests {
     }
 
     #[test]
+    fn configurations_keep_neither_passwords_nor_values() {
+        use crate::config::{Credentials, ProcessConfig, ServerAddress, ServerConfig};
+        let mut process = ProcessConfig::new("web", "/bin/web");
+        process.environment = alloc::vec![("TOKEN".into(), "abc".into())];
+        let mut config = Config::embedded().program(process);
+        config.supervisord.environment = alloc::vec![("KEY".into(), "defg".into())];
+        config.servers.push(ServerConfig {
+            section: "inet_http_server".into(),
+            address: ServerAddress::Tcp {
+                host: "h".into(),
+                port: 1,
+            },
+            credentials: Some(Credentials {
+                username: "me".into(),
+                password: "hijkl".into(),
+            }),
+        });
+        let read = crate::ReadConfig {
+            config,
+            messages: Vec::new(),
+        };
+        let input = Input::ConfigRead {
+            result: Ok(Box::new(read)),
+        };
+        let mut masker = Masker::default();
+        let masked = masker.mask(&input);
+        let Input::ConfigRead { result: Ok(read) } = masked.as_ref() else {
+            panic!("something else came of it");
+        };
+        let process = &read.config.groups[0].processes[0];
+        assert_eq!(process.environment, [("TOKEN".into(), "xxx".into())]);
+        let daemon = &read.config.supervisord.environment;
+        assert_eq!(*daemon, [("KEY".into(), "xxxx".into())]);
+        let credentials = read.config.servers[0].credentials.as_ref().unwrap();
+        assert_eq!(credentials.username, "xx");
+        assert_eq!(credentials.password, "xxxxx");
+    }
+
+    #[test]
+    fn a_connection_that_closed_leaves_nothing_to_the_next_of_its_name() {
+        let mut masker = Masker::default();
+        let conn = ConnId(1);
+        let data = |bytes: &'static [u8]| Input::ConnData {
+            conn,
+            data: Cow::Borrowed(bytes),
+        };
+        let half = data(b"\r\nAuthorization: Basic");
+        masker.mask(&half);
+        let closed = Input::ConnClosed { conn };
+        assert_eq!(*masker.mask(&closed), closed);
+        assert!(masker.conns.is_empty());
+        let next = data(b"GET / HTTP/1.1");
+        assert_eq!(*masker.mask(&next), next);
+        assert_eq!(*masker.mask(&Input::Wake), Input::Wake);
+    }
+
+    #[test]
     fn passwords_and_input_are_masked_wherever_a_read_ends() {
         let request = b"POST /RPC2 HTTP/1.1\r\nAUTHORIZATION: Basic c2VjcmV0\r\nHost: h\r\n\r\n\
             <methodName>supervisor.sendProcessStdin</methodName><string>web</string>\

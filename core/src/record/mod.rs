@@ -352,6 +352,170 @@ mod tests {
         assert_eq!(replay.step(entry).unwrap_err().recorded, recorded);
     }
 
+    /// What a supervisor did that was told to shut down: the recording, and its last tally.
+    fn recorded(mut header: Header) -> (Header, Vec<Entry<'static>>, Tally) {
+        header.config.supervisord.nodaemon = true;
+        let mut supervisor =
+            Supervisor::new(header.config.clone(), header.boot.clone(), header.now);
+        let mut tally = Tally::default();
+        let mut entries = Vec::new();
+        let shutdown = Input::Command(crate::Command::Shutdown);
+        for input in [Input::Wake, shutdown, Input::Wake] {
+            while let Output::Action(action) = supervisor.poll_output() {
+                tally.add(&action);
+            }
+            entries.push(Entry {
+                now: header.now,
+                input: input.clone(),
+                before: tally,
+            });
+            supervisor.handle_input(header.now, input);
+        }
+        while let Output::Action(action) = supervisor.poll_output() {
+            tally.add(&action);
+        }
+        (header, entries, tally)
+    }
+
+    #[test]
+    fn a_replay_does_what_was_done() {
+        let (header, entries, end) = recorded(header());
+        assert!(end.count() > 0);
+        let mut replay = Replay::new(header);
+        let mut count = 0;
+        for entry in entries {
+            count += replay.step(entry).unwrap().len() as u64;
+        }
+        count += replay.poll_to(end).unwrap().len() as u64;
+        assert_eq!(count, end.count());
+        assert_eq!(replay.supervisor().mood(), crate::Mood::Shutdown);
+    }
+
+    #[test]
+    fn a_replay_that_does_as_much_but_something_else_is_noticed_unless_it_is_masked() {
+        for masked in [false, true] {
+            let (mut header, _, _) = recorded(header());
+            header.masked = masked;
+            let mut replay = Replay::new(header.clone());
+            let start = replay.poll_to(Tally {
+                count: 1,
+                digest: 1,
+            });
+            assert_eq!(start.is_ok(), masked, "{start:?}");
+            let more = Replay::new(header).poll_to(Tally {
+                count: 1000,
+                digest: 1,
+            });
+            assert!(more.is_err());
+        }
+    }
+
+    #[test]
+    fn a_divergence_says_how_far_both_went() {
+        let tally = |count| Tally {
+            count,
+            digest: count,
+        };
+        let mut divergence = Divergence {
+            recorded: tally(3),
+            replayed: tally(5),
+        };
+        let text = alloc::string::ToString::to_string;
+        assert_eq!(
+            text(&divergence),
+            "3 actions were recorded, the replay has 5"
+        );
+        divergence.replayed.count = 3;
+        assert_eq!(text(&divergence), "one of the first 3 actions differs");
+    }
+
+    #[test]
+    fn a_digest_is_the_same_on_every_machine_and_depends_on_every_write() {
+        let writes: [fn(&mut Digest); 9] = [
+            |d| d.write(b"nine bytes"),
+            |d| d.write_u8(1),
+            |d| d.write_u16(2),
+            |d| d.write_u32(3),
+            |d| d.write_u64(4),
+            |d| d.write_usize(5),
+            |d| d.write_i32(-6),
+            |d| d.write_i64(-7),
+            |d| d.write_isize(8),
+        ];
+        let mut digest = Digest(0);
+        for write in writes {
+            let before = digest.0;
+            write(&mut digest);
+            assert_ne!(digest.0, before);
+        }
+        assert_eq!(digest.finish(), 6_303_416_594_800_386_232);
+    }
+
+    #[test]
+    fn masked_recordings_ask_for_no_password() {
+        let mut masked = header();
+        masked.masked = true;
+        masked.config.servers.push(crate::config::ServerConfig {
+            section: "unix_http_server".into(),
+            address: crate::config::ServerAddress::Tcp {
+                host: "h".into(),
+                port: 1,
+            },
+            credentials: Some(crate::config::Credentials {
+                username: "xxx".into(),
+                password: "xxx".into(),
+            }),
+        });
+        let read = crate::ReadConfig {
+            config: masked.config.clone(),
+            messages: Vec::new(),
+        };
+        let mut replay = Replay::new(masked);
+        let get = b"GET /ok.html HTTP/1.1\r\n\r\n";
+        for conn in [1, 2] {
+            let conn = crate::ConnId(conn);
+            let opened = Input::ConnOpened {
+                conn,
+                server: crate::ServerId(0),
+                peer: alloc::string::String::new(),
+            };
+            let asked = Input::ConnData {
+                conn,
+                data: Cow::Borrowed(get),
+            };
+            let mut answer = Vec::new();
+            for input in [opened, asked] {
+                answer = told(&mut replay, input);
+            }
+            let sent = |action: &Action| match action {
+                Action::SendConn { data, .. } => data.starts_with(b"HTTP/1.1 200"),
+                _ => false,
+            };
+            assert!(answer.iter().any(sent), "{answer:?}");
+            // The same holds for what is read later.
+            let restart = Input::Command(crate::Command::Restart);
+            told(&mut replay, restart);
+            let result = Ok(alloc::boxed::Box::new(read.clone()));
+            told(&mut replay, Input::ConfigRead { result });
+        }
+    }
+
+    /// Tells a replay something, and gives all that comes of it.
+    fn told(replay: &mut Replay, input: Input<'_>) -> Vec<Action> {
+        let entry = Entry {
+            now: Now::default(),
+            input,
+            before: replay.tally,
+        };
+        replay.step(entry).unwrap();
+        let mut actions = Vec::new();
+        while let Output::Action(action) = replay.supervisor.poll_output() {
+            replay.tally.add(&action);
+            actions.push(action);
+        }
+        actions
+    }
+
     #[test]
     fn output_that_is_no_text_survives_a_recording() {
         for data in [&b"plain \"text\"\n"[..], b"\xff\0\x80", b""] {

@@ -41,7 +41,8 @@ impl Daemon {
         Self::with(programs, |_| {})
     }
 
-    pub(super) fn with(programs: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
+    /// Programs by group and name, each with a log, one server, and a log of the daemon.
+    pub(super) fn config(programs: &[(&str, &str)]) -> Config {
         let mut groups: BTreeMap<&str, Vec<ProcessConfig>> = BTreeMap::new();
         for (group, name) in programs {
             let mut process = ProcessConfig::new(name, &format!("/bin/{name} x"));
@@ -72,6 +73,11 @@ impl Daemon {
             ..Config::default()
         };
         config.supervisord.logfile = LogTarget::File("/log/main".into());
+        config
+    }
+
+    pub(super) fn with(programs: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Self::config(programs);
         change(&mut config);
         let now = Now {
             mono: Timestamp::from_nanos(1_000_000_000),
@@ -344,6 +350,14 @@ pub(super) fn call(method: &str, params: &[Value]) -> Vec<u8> {
     request("POST", "/RPC2", &[], Some(body.as_bytes()))
 }
 
+fn members(value: &Value) -> String {
+    let Value::Struct(members) = value else {
+        return String::new();
+    };
+    let each = members.iter().map(|(n, v)| format!("{n}: {}", shown(v)));
+    format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
+}
+
 /// Values in short: texts bare, structs by what tells most.
 pub(super) fn shown(value: &Value) -> String {
     match value {
@@ -358,7 +372,7 @@ pub(super) fn shown(value: &Value) -> String {
             (Some(name), Some(description)) => format!("{}={}", shown(name), shown(description)),
             _ => match value.member("faultString") {
                 Some(text) => format!("fault {}", shown(text)),
-                None => format!("{value:?}"),
+                None => members(value),
             },
         },
         Value::Nil | Value::Double(_) | Value::DateTime(_) | Value::Base64(_) => {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm)]
 
+mod answers;
 mod hostile;
 mod streams;
 
@@ -31,6 +32,12 @@ struct Pair {
     err: Vec<String>,
     asked: Vec<&'static str>,
     calls: Vec<String>,
+    /// The parameters of the last call.
+    params: Vec<Value>,
+    /// What every call but the check gives instead.
+    said: Option<Value>,
+    /// The fault that every call but the check gives instead.
+    fault: Option<i64>,
     waiting: Option<(Option<Timestamp>, bool)>,
     done: Option<(u8, bool)>,
 }
@@ -49,6 +56,9 @@ impl Pair {
             err: vec![],
             asked: vec![],
             calls: vec![],
+            params: vec![],
+            said: None,
+            fault: None,
             waiting: None,
             done: None,
         }
@@ -151,7 +161,15 @@ impl Pair {
         };
         self.calls
             .push(method.trim_start_matches("supervisor.").to_string());
-        let message = match (self.answers)(method.trim_start_matches("supervisor."), &params) {
+        let bare = method.trim_start_matches("supervisor.");
+        let answer = match (&self.said, self.fault) {
+            (_, _) if bare == "getVersion" => (self.answers)(bare, &params),
+            (Some(value), _) => Ok(value.clone()),
+            (None, Some(code)) => Err((code, "TEXT")),
+            (None, None) => (self.answers)(bare, &params),
+        };
+        self.params = params;
+        let message = match answer {
             Ok(value) => Message::Response(value),
             Err((code, text)) => Message::Fault {
                 code,
@@ -199,6 +217,18 @@ fn outcome(group: &str, name: &str, status: i64) -> Value {
     ])
 }
 
+/// A process of `getAllConfigInfo`, with both priorities.
+fn config(group: &str, name: &str, on: bool, priorities: (i64, i64)) -> Value {
+    structure(&[
+        ("group", group.into()),
+        ("name", name.into()),
+        ("inuse", on.into()),
+        ("autostart", on.into()),
+        ("group_prio", priorities.0.into()),
+        ("process_prio", priorities.1.into()),
+    ])
+}
+
 fn all() -> Value {
     Value::Array(vec![
         info("cat", "cat", 20, "RUNNING", 7),
@@ -232,6 +262,13 @@ fn good(method: &str, params: &[Value]) -> Result<Value, (i64, &'static str)> {
             Value::Array(vec!["r".into()]),
         ])]),
         "readProcessStdoutLog" => "tail".into(),
+        "readLog" => "main".into(),
+        "signalProcessGroup" => Value::Array(vec![outcome("w", "w_00", 11)]),
+        "signalAllProcesses" => Value::Array(vec![outcome("w", "w_00", 80)]),
+        "getAllConfigInfo" => Value::Array(vec![
+            config("a", "a", true, (999, 5)),
+            config("g", "b", false, (1, 2)),
+        ]),
         _ => true.into(),
     })
 }

@@ -1,0 +1,139 @@
+//! Puts the mutants that cargo-mutants makes of the core into one copy of the tree, behind a switch,
+//! and runs for each the tests that reach it.
+//!
+//! ```text
+//! cargo run -p visor-tests --bin mutants                 # all
+//! cargo run -p visor-tests --bin mutants src/pool.rs     # those whose name contains this
+//! cargo run -p visor-tests --bin mutants -- --survivors  # those that survived last time
+//! ```
+//!
+//! cargo-mutants would build once for each of more than three thousand. Here it is one build, and
+//! then a fraction of a second for most. The copy lies in `target/mutants`; the tree itself is not
+//! touched. What survives must stand in `tests/mutants-equivalent.txt`, with the reason why nothing
+//! can notice it; else, or if something stands there that does not survive, the exit status is 1.
+#![allow(clippy::print_stdout, reason = "a program for a terminal")]
+
+mod build;
+mod list;
+mod plant;
+mod run;
+
+use list::{Mutant, Mutants};
+use run::{Fate, Tests};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    match run(&wanted) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(wanted: &[String]) -> Result<bool, String> {
+    let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let place = top.join("target/mutants");
+    std::fs::create_dir_all(&place).map_err(|error| error.to_string())?;
+    let place = place.canonicalize().map_err(|error| error.to_string())?;
+    let record = place.join("survivors");
+    let last = std::fs::read_to_string(&record).unwrap_or_default();
+    let last: BTreeSet<&str> = last.lines().collect();
+    let equivalent = equivalent(&top.join("tests/mutants-equivalent.txt"))?;
+
+    let mutants = list::list(&top)?;
+    let built = build::build(&top, &place, &mutants)?;
+    let is_wanted = |mutant: &Mutant| {
+        let name = mutant.name();
+        wanted.is_empty()
+            || wanted
+                .iter()
+                .any(|w| name.contains(w) || w == "--survivors" && last.contains(name.as_str()))
+    };
+    let chosen: Vec<usize> = (0..mutants.all.len())
+        .filter(|number| built.planted.contains(number))
+        .filter(|number| mutants.all.get(*number).is_some_and(is_wanted))
+        .collect();
+    let tests = Tests::new(&built.tree)?;
+    println!("{} mutants to run", chosen.len());
+    let fates = tests.fates(&chosen, |number, fate| {
+        if fate != Fate::Caught
+            && let Some(mutant) = mutants.all.get(number)
+        {
+            println!(
+                "{fate:?}  {}:{}: {}",
+                mutant.file, mutant.line, mutant.change
+            );
+        }
+    });
+    let fates: Result<Vec<Fate>, String> = fates.into_iter().collect();
+    let fates: BTreeMap<usize, Fate> = chosen.into_iter().zip(fates?).collect();
+    report(&mutants, &built, &fates, &equivalent, &record)
+}
+
+/// Says what became of all; true if nothing is left to do.
+fn report(
+    mutants: &Mutants,
+    built: &build::Built,
+    fates: &BTreeMap<usize, Fate>,
+    equivalent: &BTreeSet<String>,
+    record: &Path,
+) -> Result<bool, String> {
+    let count = |wanted: Fate| fates.values().filter(|fate| **fate == wanted).count();
+    let mut open = BTreeSet::new();
+    let mut stale = Vec::new();
+    for (number, mutant) in mutants.all.iter().enumerate() {
+        let name = mutant.name();
+        match fates.get(&number) {
+            Some(Fate::Survived | Fate::Unreached) if !equivalent.contains(&name) => {
+                open.insert(name);
+            }
+            Some(Fate::Caught | Fate::Endless) if equivalent.contains(&name) => stale.push(name),
+            Some(_) => {}
+            None if built.planted.contains(&number) => {}
+            None if built.unviable.contains(&number) => {}
+            None => println!(
+                "not put in  {}:{}: {}",
+                mutant.file, mutant.line, mutant.change
+            ),
+        }
+    }
+    let names: BTreeSet<String> = mutants.all.iter().map(Mutant::name).collect();
+    stale.extend(equivalent.difference(&names).cloned());
+    for name in &open {
+        println!("NOT CAUGHT   {name}");
+    }
+    for name in &stale {
+        println!("NOT NEEDED in tests/mutants-equivalent.txt   {name}");
+    }
+    let text: String = open.iter().map(|name| format!("{name}\n")).collect();
+    std::fs::write(record, text).map_err(|error| error.to_string())?;
+    println!(
+        "{} mutants: {} no programs; of {} run, {} caught, {} endless, {} survived ({} open), {} never reached",
+        mutants.all.len(),
+        built.unviable.len(),
+        fates.len(),
+        count(Fate::Caught),
+        count(Fate::Endless),
+        count(Fate::Survived),
+        open.len(),
+        count(Fate::Unreached),
+    );
+    Ok(open.is_empty() && stale.is_empty())
+}
+
+/// The names in the file: lines that are not indented, empty or comments.
+fn equivalent(path: &Path) -> Result<BTreeSet<String>, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text
+        .lines()
+        .filter(|line| line.starts_with("core/"))
+        .map(str::to_owned)
+        .collect())
+}
