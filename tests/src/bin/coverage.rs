@@ -156,7 +156,7 @@ fn report(top: &Path, exported: &Value, show_lines: bool) -> bool {
     for (file, counted) in count(exported) {
         let short = Path::new(&file)
             .strip_prefix(top)
-            .map_or(file.clone(), |f| f.display().to_string());
+            .map_or_else(|_| file.clone(), |f| f.display().to_string());
         let lines = (covered(counted.lines.values()), counted.lines.len());
         let regions = (
             counted.regions.values().filter(|count| **count > 0).count(),

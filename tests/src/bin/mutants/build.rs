@@ -129,7 +129,7 @@ struct Found {
 fn check(tree: &Path, planted: &BTreeMap<&str, Planted>) -> Result<Found, String> {
     let output = cargo(tree)
         .args(["check", "--message-format=json", "--features=serde"])
-        .args(["--package", "visor-core", "--lib"])
+        .args(["--package", "visor-core", "--lib", "--profile=test"])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo: {error}"))?;

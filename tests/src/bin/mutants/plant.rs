@@ -153,6 +153,9 @@ impl Planter<'_> {
             return true;
         };
         let start = first.span().byte_range().start;
+        if returns_some_type(&signature.output) {
+            return true;
+        }
         let here = self.mutants.iter().filter(|(_, m)| m.genre == "FnValue");
         let here: Vec<(usize, String)> = here
             .filter(|(_, m)| m.span.start == start)
@@ -189,9 +192,10 @@ impl Planter<'_> {
             variants.push((number, format!("{before}{replacement}{after}")));
         }
         for side in [&*node.left, &*node.right] {
-            match side {
-                syn::Expr::Binary(inner) => self.chain(inner, whole, operands, variants),
-                _ => operands.push(side),
+            if let syn::Expr::Binary(inner) = side {
+                self.chain(inner, whole, operands, variants);
+            } else {
+                operands.push(side);
             }
         }
     }
@@ -258,12 +262,25 @@ impl Planter<'_> {
     }
 }
 
+/// `impl Trait` is one type: what a mutant returns would have to be of it.
+fn returns_some_type(output: &syn::ReturnType) -> bool {
+    struct Finder(bool);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut finder = Finder(false);
+    finder.visit_return_type(output);
+    finder.0
+}
+
 /// Whether a condition binds names, so that it cannot stand within another expression.
 fn has_let(condition: &syn::Expr) -> bool {
-    match condition {
-        syn::Expr::Let(_) => true,
-        syn::Expr::Binary(node) => has_let(&node.left) || has_let(&node.right),
-        _ => false,
+    if let syn::Expr::Binary(node) = condition {
+        has_let(&node.left) || has_let(&node.right)
+    } else {
+        matches!(condition, syn::Expr::Let(_))
     }
 }
 
