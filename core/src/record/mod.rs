@@ -487,10 +487,8 @@ mod tests {
             for input in [opened, asked] {
                 answer = told(&mut replay, input);
             }
-            let sent = |action: &Action| match action {
-                Action::SendConn { data, .. } => data.starts_with(b"HTTP/1.1 200"),
-                _ => false,
-            };
+            let ok = b"HTTP/1.1 200";
+            let sent = |action: &Action| matches!(action, Action::SendConn { data, .. } if data.starts_with(ok));
             assert!(answer.iter().any(sent), "{answer:?}");
             // The same holds for what is read later.
             let restart = Input::Command(crate::Command::Restart);

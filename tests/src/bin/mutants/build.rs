@@ -211,7 +211,10 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
         .current_dir(top)
         .output()
         .map_err(|error| format!("git: {error}"))?;
-    for file in String::from_utf8_lossy(&listed.stdout).lines() {
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let known: BTreeSet<PathBuf> = listed.lines().map(|file| copy.join(file)).collect();
+    sweep(copy, &known).map_err(|error| format!("{}: {error}", copy.display()))?;
+    for file in listed.lines() {
         let from = top.join(file);
         // Planted later.
         if file.starts_with("core/src/") && copy.join(file).exists() {
@@ -220,6 +223,22 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
         if from.is_file() {
             let content = std::fs::read(&from).map_err(|e| format!("{file}: {e}"))?;
             store(&copy.join(file), &content)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes files that are no longer known.
+fn sweep(directory: &Path, known: &BTreeSet<PathBuf>) -> std::io::Result<()> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sweep(&path, known)?;
+        } else if !known.contains(&path) {
+            std::fs::remove_file(path)?;
         }
     }
     Ok(())
