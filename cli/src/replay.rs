@@ -165,11 +165,11 @@ fn show_action(action: &Action) -> String {
         Action::WriteLog { log, data } => {
             let log = match log {
                 LogId::Activity => "activity log".to_owned(),
-                LogId::Console => "console".to_owned(),
                 LogId::Child(id, stream) => format!("log of {id} {}", stream.name()),
             };
             format!("write to {log} {}", show_bytes(data))
         }
+        Action::ShowLine { line, .. } => format!("show {}", show_bytes(line)),
         Action::WriteStdin { spawn, data } => format!("to stdin of {spawn} {}", show_bytes(data)),
         Action::SendConn { conn, data } => format!("to client {conn} {}", show_bytes(data)),
         Action::Spawn { spawn, spec } => format!("spawn {spawn} {} {:?}", spec.name, spec.argv),

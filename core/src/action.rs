@@ -2,7 +2,7 @@
 
 use crate::config::{FcgiSocket, LogTarget, ServerConfig, User};
 use crate::{ConnId, GroupId, LogId, LogLevel, ProcessId, ReadId, ServerId, Signal, SpawnId};
-use crate::{Pid, Timestamp};
+use crate::{Pid, Progress, Timestamp};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// What the runtime must do next. Actions are performed in the order they are polled.
@@ -140,6 +140,17 @@ pub enum Action {
         /// One message each.
         line: String,
     },
+    /// Show a line of the activity log on the daemon's standard output, in the foreground. Never
+    /// answered: there is nowhere left to say that it failed.
+    ShowLine {
+        /// How important it is: terminals may show it by a colour.
+        level: LogLevel,
+        /// The line, ended.
+        line: Vec<u8>,
+    },
+    /// Show how far the start has come, in place of what was shown before, if standard output is
+    /// a terminal; anything else must not see it. The last one is over.
+    ShowProgress(Progress),
 
     // ---- clients ----
     /// Listen. Answered by `Listening` or `ListenFailed`.

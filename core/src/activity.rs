@@ -1,7 +1,7 @@
 //! The daemon's own log.
 
 use crate::logfile::{LogFile, Remark};
-use crate::{Action, LogId, LogLevel, Now};
+use crate::{Action, LogLevel, Now};
 use alloc::collections::VecDeque;
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt, fmt::Write as _};
@@ -37,6 +37,11 @@ impl Activity {
 
     pub(crate) const fn wants(&self, level: LogLevel) -> bool {
         level as u8 >= self.level as u8
+    }
+
+    /// Whether it is also shown where the daemon was started.
+    pub(crate) const fn has_console(&self) -> bool {
+        self.console
     }
 
     pub(crate) const fn file(&self) -> Option<&LogFile> {
@@ -77,14 +82,14 @@ impl Activity {
         let mut line = line.into_bytes();
         line.extend_from_slice(bytes);
         line.push(b'\n');
-        self.emit(now, out, line);
+        self.emit(now, out, level, line);
     }
 
-    fn emit(&mut self, now: Now, out: &mut VecDeque<Action>, line: Vec<u8>) {
+    fn emit(&mut self, now: Now, out: &mut VecDeque<Action>, level: LogLevel, line: Vec<u8>) {
         if self.console {
-            out.push_back(Action::WriteLog {
-                log: LogId::Console,
-                data: line.clone(),
+            out.push_back(Action::ShowLine {
+                level,
+                line: line.clone(),
             });
         }
         if let Some(file) = &mut self.file {
@@ -101,9 +106,9 @@ impl Activity {
         };
         let line = format!("{} {} {text}", now.log_stamp(), level.tag());
         out.push_back(if self.console {
-            Action::WriteLog {
-                log: LogId::Console,
-                data: (line + "\n").into_bytes(),
+            Action::ShowLine {
+                level,
+                line: (line + "\n").into_bytes(),
             }
         } else {
             Action::Diagnose(line)

@@ -75,8 +75,6 @@ impl Stream {
 pub enum LogId {
     /// The daemon's own log (`[supervisord] logfile`).
     Activity,
-    /// The daemon's standard output: the activity log once more, in the foreground.
-    Console,
     /// What one process writes to one stream.
     Child(ProcessId, Stream),
 }

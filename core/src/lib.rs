@@ -50,5 +50,5 @@ pub use level::LogLevel;
 pub use notice::StateChange as Transition;
 pub use process::{ProcessInfo, ProcessState, describe};
 pub use signal::{ExitStatus, Signal};
-pub use supervisor::{AddError, Boot, RemoveError, Supervisor};
+pub use supervisor::{AddError, Boot, Progress, RemoveError, Supervisor};
 pub use time::{Civil, Now, Timestamp, UnixTime};

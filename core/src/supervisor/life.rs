@@ -296,6 +296,7 @@ impl Supervisor {
         // A stop that was asked for in the meantime goes first.
         if self.mood == Mood::Running {
             self.notices.push_back(Notice::Daemon(Mood::Running));
+            self.begin_launch();
             for group in self.groups_in_order().collect::<Vec<_>>() {
                 self.autostart(now, group);
             }
@@ -412,6 +413,7 @@ impl Supervisor {
             return;
         }
         self.notices.push_back(Notice::Daemon(mood));
+        self.give_up_launch();
         self.stopping = Some(Stopping {
             groups: self.groups_in_order().collect(),
             asked: false,

@@ -176,7 +176,6 @@ impl Supervisor {
     pub(super) fn on_log_opened(&mut self, log: LogId, size_bytes: u64, regular: bool) {
         match log {
             LogId::Activity => self.activity.opened(size_bytes, regular),
-            LogId::Console => {}
             LogId::Child(id, stream) => {
                 if let Some(process) = self.processes.get_mut(&id)
                     && let Some(file) = channel(process, stream).file_mut()
@@ -200,8 +199,6 @@ impl Supervisor {
                 self.activity
                     .failed(now, &mut self.out, error, lost_bytes, open);
             }
-            // There is nowhere left to say it.
-            LogId::Console => {}
             LogId::Child(id, stream) => {
                 let Some(process) = self.processes.get_mut(&id) else {
                     return;

@@ -2,10 +2,12 @@
 
 mod events;
 mod groups;
+mod launch;
 mod life;
 mod logs;
 
 pub use groups::{AddError, RemoveError};
+pub use launch::Progress;
 
 use crate::activity::Activity;
 use crate::clients::Clients;
@@ -24,6 +26,7 @@ use crate::{ServerId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::{string::String, sync::Arc, vec::Vec};
 pub(crate) use events::Pools;
+use launch::Launch;
 pub(crate) use life::Reading;
 use life::{Phase, Stopping};
 
@@ -125,6 +128,8 @@ pub struct Supervisor {
     pub(crate) mood: Mood,
     phase: Phase,
     stopping: Option<Stopping>,
+    /// The start of many processes, while somebody may watch it.
+    launch: Option<Launch>,
     /// The configuration to start anew with, once everything is stopped.
     restart_with: Option<ReadConfig>,
     pub(crate) groups: BTreeMap<GroupId, Group>,
@@ -175,6 +180,7 @@ impl Supervisor {
                 failed: None,
             },
             stopping: None,
+            launch: None,
             restart_with: None,
             groups: BTreeMap::new(),
             group_names: BTreeMap::new(),
@@ -410,6 +416,7 @@ impl Supervisor {
                 if let Some(transitions) = &mut self.transitions {
                     transitions.push(change.clone());
                 }
+                self.note_launch(change);
                 if change.to != ProcessState::Stopping {
                     self.deadlines.set(Due::StopReport(change.process), None);
                 }

@@ -136,6 +136,10 @@ impl Performer {
                 result: Err("this runtime has no configuration file".into()),
             }),
             Action::WritePidfile { .. } => Some(Input::PidfileWritten { result: Ok(()) }),
+            Action::ShowLine { line, .. } => {
+                let _ = io::stdout().write_all(&line);
+                None
+            }
             Action::Diagnose(text) => {
                 let _ = writeln!(io::stderr(), "{text}");
                 None
@@ -147,6 +151,7 @@ impl Performer {
             | Action::ReadLog { .. }
             | Action::ReopenLog { .. }
             | Action::Syslog { .. }
+            | Action::ShowProgress(_)
             | Action::CloseSocket { .. }
             | Action::CleanAutoLogs { .. }
             | Action::Unlisten { .. }
@@ -284,10 +289,6 @@ impl Performer {
     }
 
     fn write(&mut self, log: LogId, data: &[u8]) -> Option<Input<'static>> {
-        if log == LogId::Console {
-            let _ = io::stdout().write_all(data);
-            return None;
-        }
         let lost = u64::try_from(data.len()).unwrap_or(u64::MAX);
         let Some((path, file)) = self.logs.get_mut(&log) else {
             return Some(log_failed(log, "the log is not open", lost, false));

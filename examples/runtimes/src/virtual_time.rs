@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use visor_core::config::Config;
 use visor_core::{
-    Action, Boot, ExitStatus, Input, LogId, Now, Output, Pid, ProcessState, Signal, SpawnId,
-    Supervisor, Timestamp, UnixTime,
+    Action, Boot, ExitStatus, Input, Now, Output, Pid, ProcessState, Signal, SpawnId, Supervisor,
+    Timestamp, UnixTime,
 };
 
 /// What a program does when it is started.
@@ -164,11 +164,8 @@ impl VirtualTime {
             Action::WritePidfile { .. } => self
                 .supervisor
                 .handle_input(self.now, Input::PidfileWritten { result: Ok(()) }),
-            Action::WriteLog {
-                log: LogId::Console,
-                data,
-            } => {
-                let line = String::from_utf8_lossy(&data);
+            Action::ShowLine { line, .. } => {
+                let line = String::from_utf8_lossy(&line);
                 let text = line
                     .trim_end()
                     .chars()
@@ -191,6 +188,7 @@ impl VirtualTime {
             | Action::CleanAutoLogs { .. }
             | Action::ReadLog { .. }
             | Action::Syslog { .. }
+            | Action::ShowProgress(_)
             | Action::Listen { .. }
             | Action::Unlisten { .. }
             | Action::SendConn { .. }

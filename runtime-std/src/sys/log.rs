@@ -1,18 +1,20 @@
 //! Log files, and what stands in for them: the daemon's own descriptors, pipes, terminals.
 
+use super::console::Console;
 use super::sink::{Sink, Written};
 use super::stream::Streams;
 use super::{Fd, errno_name};
 use rustix::fs::{FileType, Mode, OFlags, fstat, stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
-use visor_core::{Input, LogId};
+use visor_core::{Input, LogId, LogLevel, Progress};
 
 /// The open logs.
 #[derive(Debug, Default)]
 pub struct Logs {
     open: HashMap<LogId, Log>,
     streams: Streams,
+    console: Console,
 }
 
 /// A log whose target takes no more at the moment.
@@ -67,10 +69,6 @@ impl Logs {
     /// Appends. Answers only if bytes are lost.
     pub fn write(&mut self, log: LogId, data: &[u8]) -> Option<Input<'static>> {
         let lost_all = data.len() as u64;
-        if log == LogId::Console && !self.open.contains_key(&log) {
-            // The core does not open it: it is what the daemon was started with.
-            let _ = self.open(log, "/dev/stdout".to_owned(), false);
-        }
         let Some(open) = self.open.get(&log) else {
             return Some(failed(
                 log,
@@ -92,6 +90,24 @@ impl Logs {
                 true,
             )),
         }
+    }
+
+    /// Shows a line of the activity log on standard output. Returns what still waits there.
+    pub fn show_line(&mut self, level: LogLevel, line: &[u8]) -> Option<Backlog> {
+        self.console.show_line(level, line, &mut self.streams);
+        self.console.backlog(&self.streams)
+    }
+
+    /// Shows how far a start has come, if standard output is a terminal. Returns what still waits
+    /// there.
+    pub fn show_progress(&mut self, progress: Progress) -> Option<Backlog> {
+        self.console.show_progress(progress, &mut self.streams);
+        self.console.backlog(&self.streams)
+    }
+
+    /// Something else is about to write to standard output or error.
+    pub fn step_aside(&mut self) {
+        self.console.step_aside(&mut self.streams);
     }
 
     /// What is left of a log's last write, if its target could not take it all.

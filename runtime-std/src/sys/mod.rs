@@ -4,6 +4,7 @@
 pub mod accept;
 mod child;
 pub mod clock;
+mod console;
 pub mod daemonize;
 mod errno;
 pub mod files;

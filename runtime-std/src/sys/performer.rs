@@ -118,7 +118,9 @@ impl Performer {
             | Action::CloseLog { .. }
             | Action::CleanAutoLogs { .. }
             | Action::ReadLog { .. }
-            | Action::Syslog { .. } => self.perform_log(action, now),
+            | Action::Syslog { .. }
+            | Action::ShowLine { .. }
+            | Action::ShowProgress(_) => self.perform_log(action, now),
             Action::ReadConfig => Left::Answer(Input::ConfigRead {
                 result: (self.hooks.read_config)(),
             }),
@@ -135,6 +137,7 @@ impl Performer {
                 Left::Nothing
             }
             Action::Diagnose(line) => {
+                self.logs.step_aside();
                 // With standard error closed there is nobody to tell.
                 let _ = writeln!(std::io::stderr(), "{line}");
                 Left::Nothing
@@ -191,6 +194,8 @@ impl Performer {
                 self.syslog.send(now, level, &line);
                 Left::Nothing
             }
+            Action::ShowLine { level, line } => shown(self.logs.show_line(level, &line)),
+            Action::ShowProgress(progress) => shown(self.logs.show_progress(progress)),
             // The caller passes only those above.
             Action::Spawn { .. }
             | Action::Adopt { .. }
@@ -222,4 +227,8 @@ impl Performer {
             (None, None) => Left::Nothing,
         }
     }
+}
+
+fn shown(backlog: Option<Backlog>) -> Left {
+    backlog.map_or(Left::Nothing, |backlog| Left::Backlog(backlog, None))
 }

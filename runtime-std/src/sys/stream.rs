@@ -15,6 +15,8 @@ use std::rc::Rc;
 const CONGESTED_BYTES: usize = 256 << 10;
 /// Beyond this, bytes are lost: only what could not be paused comes so far.
 const QUEUE_BYTES_MAX: usize = 16 << 20;
+/// To the beginning of the row, and nothing behind it any more.
+const ERASE: &[u8] = b"\r\x1b[K";
 /// A pipe that poll calls writable takes this much without blocking.
 const PIPE_BUF: usize = 4096;
 
@@ -62,6 +64,30 @@ impl Streams {
         }
     }
 
+    /// Keeps a text below whatever is written from now on; none: no more.
+    pub(super) fn set_status(&mut self, number: u64, text: Option<String>) {
+        if let Some(stream) = self.all.get_mut(&number) {
+            let status = text.map(|text| Status { text, shown: false });
+            let before = std::mem::replace(&mut stream.status, status);
+            stream.refresh(before.is_some_and(|before| before.shown));
+        }
+    }
+
+    /// Takes that text away until the next write.
+    pub(super) fn hide_status(&mut self, number: u64) {
+        if let Some(stream) = self.all.get_mut(&number)
+            && let Some(status) = &mut stream.status
+            && std::mem::take(&mut status.shown)
+        {
+            let _ = stream.send(ERASE);
+        }
+    }
+
+    /// How wide a terminal is.
+    pub(super) fn columns(&self, number: u64) -> Option<u16> {
+        self.all.get(&number)?.columns()
+    }
+
     /// Writes what waits, as far as it is taken.
     pub(super) fn flush(&mut self, number: u64) {
         if let Some(stream) = self.all.get_mut(&number) {
@@ -104,6 +130,17 @@ pub(super) struct Stream {
     identity: (u64, u64),
     /// How many logs write here.
     logs: u32,
+    /// What was written last did not end its line.
+    mid_line: bool,
+    status: Option<Status>,
+}
+
+/// A text that stays below everything else on a terminal.
+#[derive(Debug)]
+struct Status {
+    text: String,
+    /// It is the last thing on the screen.
+    shown: bool,
 }
 
 /// How to write without blocking.
@@ -129,6 +166,8 @@ impl Stream {
             queue: VecDeque::new(),
             identity: (found.st_dev, found.st_ino),
             logs: 0,
+            mid_line: false,
+            status: None,
         })
     }
 
@@ -152,7 +191,55 @@ impl Stream {
         }
     }
 
+    pub(super) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
     fn write(&mut self, data: &[u8]) -> Written {
+        if let Some(last) = data.last() {
+            self.mid_line = *last != b'\n';
+        }
+        let Some(status) = &mut self.status else {
+            return self.send(data);
+        };
+        let erase = if std::mem::take(&mut status.shown) {
+            ERASE
+        } else {
+            b""
+        };
+        let framed = [erase, data, self.status_to_show().as_bytes()].concat();
+        match self.send(&framed) {
+            Written::All => Written::All,
+            // What is lost first is the text below.
+            Written::Lost { error, bytes } => Written::Lost {
+                error,
+                bytes: bytes.min(data.len() as u64),
+            },
+        }
+    }
+
+    /// Shows the text as it is now, in place of an earlier one.
+    fn refresh(&mut self, erase: bool) {
+        let erase = if erase { ERASE } else { b"" };
+        let framed = [erase, self.status_to_show().as_bytes()].concat();
+        if !framed.is_empty() {
+            let _ = self.send(&framed);
+        }
+    }
+
+    /// The text below, if it can be shown now: not within a line, and not by making a queue longer.
+    fn status_to_show(&mut self) -> String {
+        match &mut self.status {
+            Some(status) if !self.mid_line && self.queue.is_empty() => {
+                status.shown = true;
+                status.text.clone()
+            }
+            Some(_) | None => String::new(),
+        }
+    }
+
+    /// Sends bytes as they are.
+    fn send(&mut self, data: &[u8]) -> Written {
         let mut rest = data;
         if self.queue.is_empty() {
             match self.push(data) {

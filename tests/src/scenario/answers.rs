@@ -34,18 +34,7 @@ impl Stage {
                 self.known.sizes.insert(log, 0);
                 Some(self.open(log))
             }
-            Action::WriteLog { log, data } => {
-                if let Some(errno) = self.faults.opens.get(&log) {
-                    return Some(Input::LogFailed {
-                        log,
-                        error: format!("could not write the log: {errno}"),
-                        lost_bytes: data.len() as u64,
-                        open: false,
-                    });
-                }
-                *self.known.sizes.entry(log).or_default() += data.len() as u64;
-                None
-            }
+            Action::WriteLog { log, data } => self.write(log, data.len() as u64),
             Action::Listen { server, .. } => Some(self.answer_listen(server)),
             Action::ReadConfig => Some(Input::ConfigRead {
                 result: self.file.clone().map(Box::new),
@@ -68,6 +57,8 @@ impl Stage {
             | Action::CleanAutoLogs { .. }
             | Action::ReadLog { .. }
             | Action::Syslog { .. }
+            | Action::ShowLine { .. }
+            | Action::ShowProgress(_)
             | Action::Unlisten { .. }
             | Action::ReadConn { .. }
             | Action::RemovePidfile { .. }
@@ -75,6 +66,19 @@ impl Stage {
             | Action::Diagnose(_)
             | Action::Exit(_) => None,
         }
+    }
+
+    fn write(&mut self, log: LogId, length_bytes: u64) -> Option<Input<'static>> {
+        if let Some(errno) = self.faults.opens.get(&log) {
+            return Some(Input::LogFailed {
+                log,
+                error: format!("could not write the log: {errno}"),
+                lost_bytes: length_bytes,
+                open: false,
+            });
+        }
+        *self.known.sizes.entry(log).or_default() += length_bytes;
+        None
     }
 
     /// A client that has its answer goes.

@@ -40,7 +40,6 @@ pub(super) fn action(action: &Action, wanted: Wanted, names: &impl Names) -> Vec
         }
         Action::WriteLog { log, data } => match log {
             LogId::Activity => return vec![activity(data, wanted)],
-            LogId::Console => return Vec::new(),
             LogId::Child(..) => format!("log {}: {}", log_name(*log, names), quoted(data)),
         },
         Action::RotateLog {
@@ -56,6 +55,12 @@ pub(super) fn action(action: &Action, wanted: Wanted, names: &impl Names) -> Vec
         }
         Action::ReadLog { path, range, .. } => format!("read {path} {range:?}"),
         Action::Syslog { line, .. } => format!("syslog: {line}"),
+        // The activity log once more.
+        Action::ShowLine { .. } => return Vec::new(),
+        Action::ShowProgress(progress) => format!(
+            "progress: {} of {} running, {} failed",
+            progress.running, progress.processes, progress.failed
+        ),
         Action::SendConn { conn, data } => format!("to client {conn}: {}", quoted(data)),
         Action::ReadConn { .. } => return Vec::new(),
         Action::CloseConn { .. } => return Vec::new(),
@@ -190,7 +195,6 @@ fn activity(data: &[u8], wanted: Wanted) -> String {
 fn log_name(log: LogId, names: &impl Names) -> String {
     match log {
         LogId::Activity => "supervisord".to_owned(),
-        LogId::Console => "the console".to_owned(),
         LogId::Child(process, stream) => {
             let name = names.of_process(process);
             match stream {

@@ -72,6 +72,8 @@ impl World {
             Action::CloseLog { .. }
             | Action::CleanAutoLogs { .. }
             | Action::Syslog { .. }
+            | Action::ShowLine { .. }
+            | Action::ShowProgress(_)
             | Action::ReadConn { .. }
             | Action::RemovePidfile { .. }
             | Action::Diagnose(_) => None,

@@ -168,14 +168,7 @@ impl Daemon {
             }
             Action::Listen { server, .. } => self.answer(Input::Listening { server }),
             Action::WritePidfile { .. } => self.answer(Input::PidfileWritten { result: Ok(()) }),
-            Action::SendConn { conn, data } => {
-                let client = self.conns.get_mut(&conn).unwrap();
-                assert!(!client.is_closed, "sent to a closed connection");
-                client.received.extend(data);
-                if !client.is_stuck {
-                    self.answer(Input::ConnDrained { conn });
-                }
-            }
+            Action::SendConn { conn, data } => self.receive(conn, data),
             Action::ReadConn { conn, on } => self.conns.get_mut(&conn).unwrap().is_read = on,
             Action::CloseConn { conn } | Action::DropConn { conn } => {
                 self.conns.get_mut(&conn).unwrap().is_closed = true;
@@ -190,11 +183,22 @@ impl Daemon {
             | Action::CloseLog { .. }
             | Action::CleanAutoLogs { .. }
             | Action::Syslog { .. }
+            | Action::ShowLine { .. }
+            | Action::ShowProgress(_)
             | Action::Unlisten { .. }
             | Action::ReadConfig
             | Action::RemovePidfile { .. }
             | Action::Ready
             | Action::Diagnose(_) => {}
+        }
+    }
+
+    fn receive(&mut self, conn: ConnId, data: Vec<u8>) {
+        let client = self.conns.get_mut(&conn).unwrap();
+        assert!(!client.is_closed, "sent to a closed connection");
+        client.received.extend(data);
+        if !client.is_stuck {
+            self.answer(Input::ConnDrained { conn });
         }
     }
 

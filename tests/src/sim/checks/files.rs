@@ -34,7 +34,7 @@ impl Checker for Files {
                 ensure!(self.open.contains_key(log), "{log:?} is not open");
             }
             Action::WriteLog { log, data } => {
-                let open = *log == LogId::Console || self.open.contains_key(log);
+                let open = self.open.contains_key(log);
                 ensure!(open, "{log:?} is written while closed");
                 ensure!(!data.is_empty(), "{log:?} gets nothing");
                 if *log == LogId::Activity {

@@ -135,7 +135,7 @@ impl Outputs {
                 let fact = view.facts.processes.get(&id);
                 of == stream && fact.is_some_and(|fact| fact.config.name == name)
             }
-            LogId::Activity | LogId::Console => false,
+            LogId::Activity => false,
         };
         let mut before = self.lost_before.iter();
         let found = before.find(|(log, lost)| *lost == said && is_it(*log));
