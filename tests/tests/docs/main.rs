@@ -5,6 +5,7 @@ mod commands;
 mod pages;
 mod reference;
 mod story;
+mod tables;
 
 /// Makes each page with something to try a test, and sees to it that none is left out.
 macro_rules! stories {
@@ -30,6 +31,8 @@ macro_rules! stories {
 stories! {
     the_readme_works_as_printed: "README.md",
     the_page_on_switching_works_as_printed: "docs/switching.md",
+    the_page_on_events_works_as_printed: "docs/events.md",
+    the_page_on_xmlrpc_works_as_printed: "docs/xmlrpc.md",
     the_page_on_supervisorctl_works_as_printed: "docs/supervisorctl.md",
     the_page_on_systemd_works_as_printed: "docs/systemd.md",
 }

@@ -9,6 +9,7 @@
 //! | `exit=STATUS` | it ends with this status; without it, 0 |
 //! | `stays=PATH` | it runs on while the following blocks are tried; it is up when PATH exists |
 //! | `daemon` | the installed daemon runs already |
+//! | `soon` | what a transcript shows does not come at once: its commands are repeated until it does |
 //! | `warns` | a configuration that `supervisord --check` has a warning for |
 //! | `unit` | a unit of systemd |
 
@@ -34,7 +35,9 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
 ];
 
 /// The notes that a block may have.
-pub(crate) const NOTES: &[&str] = &["file", "no-run", "exit", "stays", "daemon", "warns", "unit"];
+pub(crate) const NOTES: &[&str] = &[
+    "file", "no-run", "exit", "stays", "daemon", "soon", "warns", "unit",
+];
 
 /// A page.
 #[derive(Debug)]

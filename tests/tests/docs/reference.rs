@@ -64,18 +64,26 @@ fn sentence(text: &str) -> String {
 
 #[test]
 fn the_configuration_reference_is_what_the_reader_reads() {
-    const MARK: &str =
-        "<!-- From here on made by tests/tests/docs: UPDATE_EXPECT=1 rewrites it. -->\n";
-    let path = workspace().join("docs/configuration.md");
-    let text = fs::read_to_string(&path).expect("the configuration reference");
-    let (head, old) = text.split_once(MARK).expect("the mark");
-    let new = tables();
+    assert_made("docs/configuration.md", "keys", &tables());
+}
+
+/// What stands on a page between the mark `what` and the next one is what was made of the code; with
+/// UPDATE_EXPECT it is replaced by that.
+pub(crate) fn assert_made(page: &str, what: &str, made: &str) {
+    let path = workspace().join(page);
+    let text = fs::read_to_string(&path).expect("a page");
+    let begin = format!(
+        "<!-- {what}: from here to the next mark made by tests/tests/docs: UPDATE_EXPECT=1 \
+         rewrites it. -->\n"
+    );
+    let (head, rest) = text.split_once(&begin).expect("the mark");
+    let (old, tail) = rest
+        .split_once("<!-- end -->")
+        .expect("the mark of the end");
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, format!("{head}{MARK}{new}")).expect("write the reference");
+        let text = format!("{head}{begin}{made}<!-- end -->{tail}");
+        fs::write(&path, text).expect("write the page");
     } else {
-        assert_eq!(
-            old, new,
-            "docs/configuration.md is behind: run with UPDATE_EXPECT=1"
-        );
+        assert_eq!(old, made, "{page} is behind: run with UPDATE_EXPECT=1");
     }
 }

@@ -23,6 +23,18 @@ run() {
     "${@:2}" "$story/$1" >"$story/$1.out" 2>&1 </dev/null || status=$?
     echo "$status" >"$story/$1.status"
 }
+# soon N: as run, again and again until the output is that of N.told, or for thirty seconds.
+soon() {
+    local tries
+    for ((tries = 0; tries < 300; tries++)); do
+        run "$1" bash -eo pipefail
+        cmp -s <(plain "$1.out") <(plain "$1.told") && return
+        sleep 0.1
+    done
+}
+plain() {
+    sed -E 's/(pid|uptime) [0-9:]+/\1/g; s/ +$//' "$story/$1"
+}
 put() {
     mkdir -p "$(dirname "$2")"
     cp "$story/$1" "$2"
@@ -114,6 +126,8 @@ fn plan(page: &Page, directory: &Directory) -> (String, Vec<Step>) {
         }
         if block.language == "console" {
             for (command, output) in sessions(block) {
+                let told = directory.file(&format!("{}.told", steps.len()));
+                std::fs::write(told, &output).expect("write what is told");
                 let step = do_it(&mut script, directory, steps.len(), block, &command);
                 steps.push(Step {
                     output: Some(output),
@@ -139,6 +153,7 @@ fn do_it(script: &mut String, at: &Directory, number: usize, block: &Block, text
         ("sh", Some(path)) => writeln!(script, "stays {number} {path}"),
         ("python", _) => writeln!(script, "run {number} python3"),
         ("ini", _) => writeln!(script, "run {number} verify"),
+        ("console", _) if block.note("soon").is_some() => writeln!(script, "soon {number}"),
         _ => writeln!(script, "run {number} bash -eo pipefail"),
     };
     let status = block
