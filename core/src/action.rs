@@ -215,6 +215,22 @@ pub enum Action {
 }
 
 /// How to start one child. Made once per process, shared by all its spawns.
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig};
+/// use visor_core::{Action, Boot, Now, Output, Pid, Supervisor};
+/// let config = Config::embedded().program(ProcessConfig::new("web", "/bin/web --port '80 80'"));
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let mut supervisor = Supervisor::new(config, boot, Now::default());
+/// let spec = loop {
+///     match supervisor.poll_output() {
+///         Output::Action(Action::Spawn { spec, .. }) => break spec,
+///         Output::Action(_) => {}
+///         Output::Wait(_) => unreachable!("it starts by itself"),
+///     }
+/// };
+/// assert_eq!(spec.argv, ["/bin/web", "--port", "80 80"]);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SpawnSpec {
@@ -250,6 +266,13 @@ pub enum StdinSpec {
 }
 
 /// Which part of a log file to read.
+///
+/// ```
+/// use visor_core::ReadRange;
+/// let tail = ReadRange::Last { length: 1024 };
+/// let all = ReadRange::From { offset: 0, length: u64::MAX };
+/// assert_ne!(tail, all);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadRange {
@@ -268,6 +291,15 @@ pub enum ReadRange {
 }
 
 /// One result of [`Supervisor::poll_output`](crate::Supervisor::poll_output).
+///
+/// ```
+/// use visor_core::config::Config;
+/// use visor_core::{Boot, Now, Output, Pid, Supervisor};
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let mut idle = Supervisor::new(Config::embedded(), boot, Now::default());
+/// while let Output::Action(_) = idle.poll_output() {}
+/// assert_eq!(idle.poll_output(), Output::Wait(None), "nothing wakes who has nothing to do");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub enum Output {

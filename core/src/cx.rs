@@ -8,6 +8,11 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 /// What the daemon as a whole is doing.
+///
+/// ```
+/// use visor_core::Mood;
+/// assert_eq!((Mood::Restarting.code(), Mood::Restarting.name()), (0, "RESTARTING"));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Mood {

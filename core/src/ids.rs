@@ -49,6 +49,11 @@ id! {
 }
 
 /// One of a child's two output channels.
+///
+/// ```
+/// use visor_core::Stream;
+/// assert_eq!(Stream::Stderr.name(), "stderr");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Stream {

@@ -9,6 +9,19 @@ use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
 /// Everything the world can tell the core. Any input is legal at any time; one that does not fit
 /// (a late report about a child that is gone, say) changes nothing.
+///
+/// ```
+/// use visor_core::config::Config;
+/// use visor_core::{Boot, ExitStatus, Input, Now, Output, Pid, SpawnId, Supervisor};
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let now = Now::default();
+/// let mut supervisor = Supervisor::new(Config::embedded(), boot, now);
+/// while let Output::Action(_) = supervisor.poll_output() {}
+/// // A child that nobody knows has ended: nothing follows.
+/// let (spawn, status) = (SpawnId(7), ExitStatus::Code(0));
+/// supervisor.handle_input(now, Input::Exited { spawn, status });
+/// assert_eq!(supervisor.poll_output(), Output::Wait(None));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input<'a> {
@@ -191,6 +204,21 @@ pub enum Input<'a> {
 }
 
 /// A request from the program the core runs in.
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig};
+/// use visor_core::{Action, Boot, Command, Input, Now, Output, Pid, Supervisor};
+/// let mut helper = ProcessConfig::new("helper", "/bin/helper");
+/// helper.autostart = false;
+/// let config = Config::embedded().program(helper);
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let now = Now::default();
+/// let mut supervisor = Supervisor::new(config, boot, now);
+/// while let Output::Action(_) = supervisor.poll_output() {}
+/// let id = supervisor.processes().next().map(|(id, ..)| id).expect("there is one");
+/// supervisor.handle_input(now, Input::Command(Command::Start(id)));
+/// assert!(matches!(supervisor.poll_output(), Output::Action(Action::Spawn { .. })));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {

@@ -1,6 +1,12 @@
 //! Levels of the activity log.
 
 /// How important a line of the activity log is. Ordered: `Critical` is the greatest.
+///
+/// ```
+/// use visor_core::LogLevel;
+/// assert_eq!(LogLevel::from_name("warn"), Some(LogLevel::Warn));
+/// assert_eq!((LogLevel::Warn.tag(), LogLevel::Critical.name()), ("WARN", "critical"));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LogLevel {

@@ -3,6 +3,13 @@
 use core::fmt;
 
 /// A signal's number, 0 to 64. 0 only asks whether the process is there.
+///
+/// ```
+/// use visor_core::Signal;
+/// assert_eq!(Signal::from_name("SIGTERM"), Some(Signal::TERM));
+/// assert_eq!(Signal::from_name("term"), Some(Signal::TERM));
+/// assert_eq!(Signal::KILL.number(), 9);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Signal(u8);
@@ -112,6 +119,13 @@ impl fmt::Display for Signal {
 }
 
 /// How a child ended.
+///
+/// ```
+/// use visor_core::{ExitStatus, Signal};
+/// assert_eq!(ExitStatus::Code(3).code(), 3);
+/// let killed = ExitStatus::Signaled { signal: Signal::KILL, core_dumped: false };
+/// assert_eq!(killed.code(), -1, "as Supervisor has it: the signal is not in the code");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ExitStatus {

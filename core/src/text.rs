@@ -3,6 +3,11 @@
 use alloc::{format, string::String, vec::Vec};
 
 /// Why a command line cannot be split into words.
+///
+/// ```
+/// use visor_core::text::{WordsError, shell_words};
+/// assert_eq!(shell_words("sh -c 'a"), Err(WordsError::NoClosingQuotation));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum WordsError {
     /// A quote is not closed.
@@ -114,6 +119,11 @@ pub fn py_repr(text: &str) -> String {
 }
 
 /// Bytes as Python's `repr` shows them: `b'...'`.
+///
+/// ```
+/// use visor_core::text::py_repr_bytes;
+/// assert_eq!(py_repr_bytes(b"a\n\xff"), r"b'a\n\xff'");
+/// ```
 #[must_use]
 pub fn py_repr_bytes(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {

@@ -4,6 +4,15 @@ use alloc::{format, string::String};
 use core::{ops::Add, time::Duration};
 
 /// Nanoseconds of a monotonic clock. Absolute (CLOCK_MONOTONIC), so that it survives an `execve`.
+///
+/// ```
+/// use std::time::Duration;
+/// use visor_core::Timestamp;
+/// let start = Timestamp::from_nanos(5);
+/// let later = start + Duration::from_secs(1);
+/// assert_eq!(later.saturating_since(start), Duration::from_secs(1));
+/// assert_eq!(start.saturating_since(later), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Timestamp(u64);
@@ -41,6 +50,12 @@ impl Add<Duration> for Timestamp {
 }
 
 /// Wall clock: nanoseconds since 1970-01-01 00:00:00 UTC. For people and clients only.
+///
+/// ```
+/// use visor_core::UnixTime;
+/// let time = UnixTime::from_nanos(1_500_000_000);
+/// assert_eq!((time.as_secs(), time.subsec_millis()), (1, 500));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UnixTime(i64);
@@ -108,6 +123,12 @@ impl Now {
 }
 
 /// A date and time of day in the proleptic Gregorian calendar.
+///
+/// ```
+/// use visor_core::{Civil, UnixTime};
+/// let one_hour_east = Civil::at(UnixTime::from_secs(0), 3600);
+/// assert_eq!(one_hour_east.stop_stamp(), "Jan 01 01:00 AM");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Civil {
     /// Year, astronomical numbering.

@@ -10,6 +10,15 @@ use alloc::{
 };
 
 /// The difference between two configurations, as `reread` reports it: groups alone take part.
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig, diff};
+/// let old = Config::embedded().program(ProcessConfig::new("web", "/bin/web"));
+/// let new = Config::embedded().program(ProcessConfig::new("web", "/bin/web --fast"));
+/// let diff = diff(&old, &new);
+/// assert!(diff.added.is_empty() && diff.removed.is_empty());
+/// assert_eq!(diff.changed[0].reasons, ["web.command"]);
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Diff {
     /// Groups that are new, in the new configuration's order.

@@ -24,6 +24,13 @@ impl fmt::Display for Place {
 }
 
 /// One error or warning.
+///
+/// ```
+/// use visor_core::config::{Diagnostic, Place};
+/// let place = Some(Place { file: "s.conf".into(), line: 3 });
+/// let odd = Diagnostic { text: "odd".into(), place };
+/// assert_eq!(odd.to_string(), "odd (s.conf, line 3)");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
     /// What is wrong. The text of an error is the reference's.
@@ -45,6 +52,12 @@ impl fmt::Display for Diagnostic {
 
 /// Why a configuration cannot be used. There is at least one error; the first is the one that
 /// the reference would report.
+///
+/// ```
+/// use visor_core::config::LoadErrors;
+/// let errors = LoadErrors::one("no such user", None);
+/// assert_eq!(errors.to_string(), "no such user");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LoadErrors {
     first: Diagnostic,

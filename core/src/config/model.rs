@@ -7,6 +7,13 @@ use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
 /// A whole configuration.
+///
+/// ```
+/// use visor_core::config::Config;
+/// let config = Config::default();
+/// assert_eq!(config.supervisord.identifier, "supervisor");
+/// assert!(config.groups.is_empty());
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
@@ -208,6 +215,12 @@ pub enum GroupKind {
 }
 
 /// The socket that the processes of a FastCGI group share.
+///
+/// ```
+/// use visor_core::config::{FcgiSocket, ServerAddress};
+/// let address = ServerAddress::Tcp { host: "localhost".into(), port: 9000 };
+/// assert_eq!(FcgiSocket { address, backlog: None }.url(), "tcp://localhost:9000");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FcgiSocket {
@@ -229,6 +242,15 @@ impl FcgiSocket {
 }
 
 /// One process, its program's options expanded for its number.
+///
+/// ```
+/// use std::time::Duration;
+/// use visor_core::config::{AutoRestart, ProcessConfig};
+/// let web = ProcessConfig::new("web", "/bin/web");
+/// assert_eq!(web.start_time(), Duration::from_secs(1));
+/// assert_eq!(web.stop_time(), Duration::from_secs(10));
+/// assert_eq!(web.autorestart, AutoRestart::Unexpected);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[allow(clippy::struct_excessive_bools)]

@@ -86,6 +86,13 @@ pub struct Key {
 }
 
 /// One kind of section.
+///
+/// ```
+/// use visor_core::config::schema::SECTIONS;
+/// let program = SECTIONS.iter().find(|section| section.name == "program").expect("it is known");
+/// let key = program.keys.iter().find(|key| key.name == "startsecs").expect("it has this key");
+/// assert_eq!((key.default, key.kind.describe()), (Some("1"), "integer"));
+/// ```
 #[derive(Debug)]
 pub struct Section {
     /// Its name, without the part behind the colon.

@@ -408,6 +408,11 @@ impl Action {
 }
 
 /// The help of an action, by name.
+///
+/// ```
+/// use visor_core::ctl::help_of;
+/// assert!(help_of("restart").is_some() && help_of("dance").is_none());
+/// ```
 #[must_use]
 pub fn help_of(name: &str) -> Option<&'static ActionHelp> {
     ACTIONS.iter().find(|help| help.name == name)

@@ -23,6 +23,14 @@ pub enum Address {
 }
 
 /// A server's URL: the text that messages show, and what it means.
+///
+/// ```
+/// use visor_core::ctl::{Address, ServerUrl};
+/// let url = ServerUrl::parse("unix:///run/supervisor.sock")?;
+/// assert_eq!(url.address(), &Address::Unix("/run/supervisor.sock".into()));
+/// assert!(ServerUrl::parse("supervisor.sock").is_err());
+/// # Ok::<(), visor_core::ctl::UrlError>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerUrl {
     text: String,

@@ -2,6 +2,13 @@
 
 /// An event type, as listeners name it. `Event`, `ProcessState` and the like are never sent: they
 /// stand for everything below them in a subscription.
+///
+/// ```
+/// use visor_core::event::EventKind;
+/// assert_eq!(EventKind::Tick5.name(), "TICK_5");
+/// assert!(EventKind::Tick5.matches(EventKind::Tick) && EventKind::Tick5.matches(EventKind::Event));
+/// assert_eq!(EventKind::Event.parent(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]

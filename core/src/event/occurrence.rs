@@ -7,6 +7,19 @@ use alloc::{format, string::String, vec::Vec};
 
 /// Something that happened. Borrowed plain values: making one costs nothing, so that it can be
 /// made whether or not anybody subscribed.
+///
+/// ```
+/// use visor_core::event::{EventKind, Occurrence, StateChange};
+/// let what = Occurrence::ProcessState {
+///     process: "web",
+///     group: "web",
+///     from_state: "RUNNING",
+///     change: StateChange::Exited { pid: 7, expected: false },
+/// };
+/// assert_eq!(what.kind(), EventKind::ProcessStateExited);
+/// let payload = b"processname:web groupname:web from_state:RUNNING expected:0 pid:7";
+/// assert_eq!(what.payload(), payload);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Occurrence<'a> {
     /// A process changed its state.

@@ -39,6 +39,11 @@ pub fn request(
 }
 
 /// The value of an `Authorization` header for a name and a password.
+///
+/// ```
+/// use visor_core::http::client::basic_authorization;
+/// assert_eq!(basic_authorization("user", "pass"), "Basic dXNlcjpwYXNz");
+/// ```
 #[must_use]
 pub fn basic_authorization(username: &str, password: &str) -> String {
     use base64::Engine as _;

@@ -8,6 +8,11 @@ use alloc::{
 };
 
 /// A request's method. Others than these are answered with 400, as the reference does.
+///
+/// ```
+/// use visor_core::http::Method;
+/// assert_eq!(Method::named("GET"), Method::Get);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
     /// `GET`.
@@ -141,6 +146,11 @@ impl Request {
 }
 
 /// A status line's number and words.
+///
+/// ```
+/// use visor_core::http::Status;
+/// assert_eq!(Status::NotFound.line(), "404 Not Found");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Status {
     /// 200.
@@ -197,6 +207,12 @@ impl Status {
 }
 
 /// A whole response.
+///
+/// ```
+/// use visor_core::http::{Response, Status};
+/// let response = Response::new(Status::Ok, "text/plain", "OK").with("Cache-Control", "no-store");
+/// assert_eq!(response.status, Status::Ok);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Response {
     /// The status.

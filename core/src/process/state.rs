@@ -20,6 +20,12 @@
 use crate::{Pid, SpawnId, Timestamp};
 
 /// The state's name, as clients and events know it.
+///
+/// ```
+/// use visor_core::ProcessState;
+/// assert_eq!((ProcessState::Fatal.name(), ProcessState::Fatal.code()), ("FATAL", 200));
+/// assert!(ProcessState::Backoff.is_running() && ProcessState::Exited.is_stopped());
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ProcessState {

@@ -69,6 +69,12 @@ impl Process {
 }
 
 /// The last column of `supervisorctl status`.
+///
+/// ```
+/// use visor_core::{Pid, ProcessState, describe};
+/// let shown = describe(ProcessState::Running, Pid(7), 61, "", "web", None, 0);
+/// assert_eq!(shown, "pid 7, uptime 0:01:01");
+/// ```
 #[must_use]
 pub fn describe(
     state: ProcessState,

@@ -3,6 +3,11 @@
 use alloc::{format, string::String};
 
 /// The kinds of faults, with the numbers and names that clients know.
+///
+/// ```
+/// use visor_core::rpc::FaultKind;
+/// assert_eq!((FaultKind::BadName.code(), FaultKind::BadName.name()), (10, "BAD_NAME"));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[allow(missing_docs)]
 pub enum FaultKind {

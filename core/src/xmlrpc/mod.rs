@@ -25,6 +25,13 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 pub type Name = Cow<'static, str>;
 
 /// A value.
+///
+/// ```
+/// use visor_core::xmlrpc::Value;
+/// let info = Value::Struct(vec![("pid".into(), Value::Int(7))]);
+/// assert_eq!(info.member("pid").and_then(Value::as_int), Some(7));
+/// assert_eq!(info.member("name"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `<nil/>`, an extension; clients that know it send it for Python's None.
@@ -137,6 +144,12 @@ impl From<bool> for Value {
 }
 
 /// One document.
+///
+/// ```
+/// use visor_core::xmlrpc::{Message, decode, encode};
+/// let fault = Message::Fault { code: 10, text: "BAD_NAME: web".into() };
+/// assert_eq!(decode(encode(&fault).as_bytes()), Ok(fault));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// `<methodCall>`.

@@ -2,10 +2,12 @@
 
 mod blocks;
 mod commands;
+mod counts;
 mod pages;
 mod reference;
 mod story;
 mod tables;
+mod trouble;
 
 /// Makes each page with something to try a test, and sees to it that none is left out.
 macro_rules! stories {
