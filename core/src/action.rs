@@ -1,6 +1,6 @@
 //! What the core wants done.
 
-use crate::config::{FcgiSocket, LogTarget, ServerConfig, User};
+use crate::config::{FcgiSocket, ServerConfig, User};
 use crate::{ConnId, GroupId, LogId, LogLevel, ProcessId, ReadId, ServerId, Signal, SpawnId};
 use crate::{Pid, Progress, Timestamp};
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -308,16 +308,4 @@ pub enum Output {
     /// Nothing left to do. Wait for an input, or until this time if there is one, then feed
     /// [`Input::Wake`](crate::Input::Wake).
     Wait(Option<Timestamp>),
-}
-
-/// The path a log target stands for, if it is one.
-impl LogTarget {
-    /// The file, if the target is one by name.
-    #[must_use]
-    pub fn path(&self) -> Option<&str> {
-        match self {
-            Self::File(path) => Some(path),
-            Self::None | Self::Auto | Self::Syslog => None,
-        }
-    }
 }

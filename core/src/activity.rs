@@ -159,3 +159,48 @@ impl Activity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(console: bool) -> Activity {
+        let file = LogFile::new(LogId::Activity, "/log".into(), 100, 2);
+        let mut activity = Activity::new(LogLevel::Info, Some(file), console, false);
+        activity.open(&mut VecDeque::new());
+        activity
+    }
+
+    #[test]
+    fn what_was_in_the_log_before_counts_for_its_rotation() {
+        let mut activity = activity(false);
+        let mut out = VecDeque::new();
+        activity.opened(99, true);
+        activity.log(Now::default(), &mut out, LogLevel::Info, format_args!("x"));
+        let rotation = Action::RotateLog {
+            log: LogId::Activity,
+            size_bytes: 100,
+            backups: 2,
+        };
+        assert_eq!(out.back(), Some(&rotation));
+    }
+
+    #[test]
+    fn what_the_log_has_to_say_about_itself_goes_elsewhere() {
+        for console in [true, false] {
+            let mut activity = activity(console);
+            let mut out = VecDeque::new();
+            activity.failed(Now::default(), &mut out, "ENOSPC", 5, true);
+            let text = " ERRO ENOSPC; what should be logged is lost until it can be written again";
+            match (console, &out.make_contiguous()[..]) {
+                (true, [Action::WriteLog { log, data }]) => {
+                    assert_eq!(*log, LogId::Console);
+                    let data = String::from_utf8_lossy(data).into_owned();
+                    assert!(data.ends_with(&format!("{text}\n")), "{data}");
+                }
+                (false, [Action::Diagnose(line)]) => assert!(line.ends_with(text), "{line}"),
+                (_, other) => panic!("{other:?}"),
+            }
+        }
+    }
+}

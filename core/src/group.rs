@@ -226,4 +226,33 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first, b.next());
     }
+
+    #[test]
+    fn a_program_of_an_embedded_supervisor_has_the_daemon_s_environment_under_its_own() {
+        use crate::{Boot, Output, Supervisor};
+        use alloc::vec;
+        let pair = |name: &str, value: &str| (String::from(name), String::from(value));
+        let mut web = crate::config::ProcessConfig::new("web", "/bin/web");
+        web.environment = vec![pair("B", "own"), pair("C", "own")];
+        let mut config = crate::config::Config::embedded().program(web);
+        config.supervisord.environment = vec![pair("A", "daemon"), pair("B", "daemon")];
+        let boot = Boot {
+            pid: crate::Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: vec![],
+        };
+        let mut supervisor = Supervisor::new(config, boot, crate::Now::default());
+        let environment = loop {
+            match supervisor.poll_output() {
+                Output::Action(crate::Action::Spawn { spec, .. }) => {
+                    break spec.environment.clone();
+                }
+                Output::Action(_) => {}
+                Output::Wait(_) => panic!("nothing was spawned"),
+            }
+        };
+        let own = [pair("A", "daemon"), pair("B", "own"), pair("C", "own")];
+        assert_eq!(environment[3..], own);
+    }
 }

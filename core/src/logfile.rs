@@ -213,3 +213,74 @@ fn lost_remark(error: &str) -> (LogLevel, String) {
     let text = format!("{error}; what should be logged is lost until it can be written again");
     (LogLevel::Error, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+    use alloc::vec;
+
+    const ID: LogId = LogId::Child(crate::ProcessId(1), Stream::Stdout);
+
+    /// A log of at most 100 bytes, and what it has done since it was opened.
+    fn open() -> (LogFile, VecDeque<Action>) {
+        let mut file = LogFile::new(ID, "/log".into(), 100, 2);
+        let mut out = VecDeque::new();
+        file.open(&mut out, false);
+        out.clear();
+        (file, out)
+    }
+
+    fn write(file: &mut LogFile, out: &mut VecDeque<Action>, bytes: usize) -> Remark {
+        file.write(Now::default(), out, vec![b'x'; bytes])
+    }
+
+    fn rotations(out: &VecDeque<Action>) -> usize {
+        let is_rotation = |action: &&Action| matches!(action, Action::RotateLog { .. });
+        out.iter().filter(is_rotation).count()
+    }
+
+    #[test]
+    fn what_was_in_the_file_before_counts() {
+        let (mut file, mut out) = open();
+        file.opened(90, true);
+        write(&mut file, &mut out, 9);
+        assert_eq!(rotations(&out), 0);
+        write(&mut file, &mut out, 1);
+        assert_eq!(rotations(&out), 1);
+        write(&mut file, &mut out, 99);
+        assert_eq!(rotations(&out), 1, "it counts from nothing again");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_rotated() {
+        let (mut file, mut out) = open();
+        file.opened(0, false);
+        write(&mut file, &mut out, 1000);
+        assert_eq!(rotations(&out), 0);
+    }
+
+    #[test]
+    fn what_was_emptied_counts_from_nothing() {
+        let (mut file, mut out) = open();
+        file.opened(90, true);
+        file.clear(&mut out);
+        write(&mut file, &mut out, 50);
+        assert_eq!(rotations(&out), 0);
+    }
+
+    #[test]
+    fn a_loss_that_is_heard_of_after_the_end_is_told_once_and_made_good_later() {
+        let (mut file, mut out) = open();
+        file.close(&mut out);
+        let now = Now::default();
+        assert_eq!(file.failed(now, "E", 0, false), None, "nothing was lost");
+        let told = file.failed(now, "E", 3, false).unwrap();
+        assert!(told.1.starts_with("E; what should be logged is lost"));
+        assert_eq!(file.failed(now, "E", 4, false), None, "it is known");
+        file.open(&mut out, false);
+        let good = write(&mut file, &mut out, 1).unwrap();
+        assert_eq!(good.1, "/log can be written again, 7 bytes were lost");
+        assert_eq!(write(&mut file, &mut out, 1), None);
+    }
+}

@@ -265,12 +265,6 @@ impl Pool {
         Some(delivery)
     }
 
-    /// Its name, which is its group's.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// What it receives.
     #[must_use]
     pub fn subscriptions(&self) -> Subscriptions {

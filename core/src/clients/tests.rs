@@ -1,6 +1,7 @@
 //! A client and a daemon, without a system between them.
 
 mod calls;
+mod leaving;
 mod pages;
 mod stdin;
 mod world;

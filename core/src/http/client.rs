@@ -431,4 +431,15 @@ mod tests {
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         ));
     }
+
+    #[test]
+    fn an_empty_line_before_an_answer_is_passed_over() {
+        let answer: &[u8] = b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        for cut in 0..answer.len() {
+            let (a, b) = answer.split_at(cut);
+            let (events, error) = events(&[a, b], false);
+            assert_eq!(error, None);
+            assert!(matches!(&events[0], Event::Head(head) if head.status == 200));
+        }
+    }
 }

@@ -54,6 +54,17 @@ fn an_event_goes_to_the_first_process_that_is_running_and_ready() {
 }
 
 #[test]
+fn a_listener_that_starts_anew_gives_back_what_it_had() {
+    let mut pool = pool(10, 1);
+    say(&mut pool, 0, b"READY\n");
+    fill(&mut pool, 0..1);
+    assert_eq!(deliver(&mut pool, START), [(0, 0)]);
+    let returned = pool.started(0).map(|returned| returned.serial);
+    assert_eq!(returned, Some(0));
+    assert_eq!(pool.listener_state(0), Some(ListenerState::Acknowledged));
+}
+
+#[test]
 fn a_delivery_has_header_and_log_lines() {
     let mut pool = pool(10, 1);
     say(&mut pool, 0, b"READY\n");

@@ -97,7 +97,8 @@ fn pages_are_told_what_changes() {
     assert_eq!(then.matches("event: process\n").count(), 2);
     assert!(then.contains("\"state\":\"RUNNING\""));
     daemon.call("supervisor.removeProcessGroup", &["g".into()]);
-    assert!(!daemon.received(conn).contains("\\u003ca"));
+    let without = daemon.received(conn);
+    assert!(without.contains("event: snapshot\n") && !without.contains("\\u003ca"));
 }
 
 #[test]
@@ -185,5 +186,165 @@ fn the_log_page_shows_the_end_of_the_log() {
         daemon
             .get("/tail.html", &[])
             .contains("No process name found")
+    );
+}
+
+#[test]
+fn groups_have_a_row_and_buttons_of_their_own() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b"), ("h", "x")]);
+    let page = daemon.get("/", &[]);
+    let group =
+        |name: &str, count: &str| format!("{name} <span class=\"count\">{count}</span></th>");
+    assert!(page.contains(&group("g", "2 processes")));
+    assert!(page.contains(&group("h", "1 process")));
+    assert!(!page.contains(&group("web", "1 process")));
+    assert!(page.contains("value=\"start\" aria-label=\"Start group g\""));
+    assert!(page.contains("<input type=\"hidden\" name=\"group\" value=\"h\">"));
+    assert_eq!(page.matches("class=\"member\"").count(), 3);
+}
+
+#[test]
+fn the_filter_hides_what_does_not_match() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b")]);
+    daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
+    let mut shown = |query: &str| {
+        let page = daemon.get(&format!("/?{query}"), &[]);
+        let rows = page.split("<tr data-id=\"").skip(1);
+        let rows = rows.filter(|row| !row.split_once('>').unwrap().0.contains(" hidden"));
+        let names: alloc::vec::Vec<String> = rows
+            .map(|row| row.split_once('"').unwrap().0.into())
+            .collect();
+        (names.join(" "), page.matches("<tbody hidden>").count())
+    };
+    assert_eq!(shown(""), ("g:a g:b web".into(), 0));
+    assert_eq!(shown("filter=G%3A"), ("g:a g:b".into(), 1));
+    assert_eq!(shown("filter=start"), ("web".into(), 1));
+    assert_eq!(shown("filter=b&state=stopped"), ("g:b".into(), 1));
+    assert_eq!(shown("state=STARTING"), ("web".into(), 1));
+    assert_eq!(shown("filter=b&state=starting"), ("web".into(), 1));
+    assert_eq!(shown("filter=x"), (String::new(), 2));
+}
+
+#[test]
+fn the_page_counts_states_and_offers_what_makes_sense() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b")]);
+    daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
+    let page = daemon.get("/?state=stopped", &[]);
+    assert!(page.contains("href=\"/?state=starting\">1 starting</a> "));
+    assert!(page.contains("href=\"/?state=stopped\">2 stopped</a> "));
+    assert!(!page.contains("href=\"/?state=fatal\""));
+    assert!(page.contains("<option value=\"stopped\" selected data-state=\"STOPPED\">stopped (2)"));
+    assert!(page.contains("<option value=\"fatal\" data-state=\"FATAL\">fatal (0)"));
+    let off = |text: &str, of: &str| {
+        page.contains(&format!("aria-label=\"{text} {of}\" disabled>{text}<"))
+    };
+    assert!(off("Start", "web") && !off("Restart", "web") && !off("Stop", "web"));
+    assert!(!off("Start", "g:a") && off("Restart", "g:a") && off("Stop", "g:a"));
+    assert!(!off("Clear log", "g:a"));
+    assert!(page.contains("<span id=\"mood\" class=\"mood\">running</span>"));
+    assert!(!page.contains("No programs are configured."));
+    assert!(
+        Daemon::new(&[])
+            .get("/", &[])
+            .contains("No programs are configured.")
+    );
+}
+
+#[test]
+fn messages_about_failures_stand_out() {
+    let mut daemon = web();
+    let mut class = |message: &str| {
+        let page = daemon.get(&format!("/?message={message}"), &[]);
+        let (_, rest) = page.split_once("id=\"message\" class=\"").unwrap();
+        String::from(rest.split_once('"').unwrap().0)
+    };
+    assert_eq!(class("Process%20web%20started"), "message");
+    for bad in ["ERROR%3A%20x", "unexpected%20x", "No%20such%20x"] {
+        assert_eq!(class(bad), "message bad");
+    }
+}
+
+#[test]
+fn assets_are_sent_once() {
+    let mut daemon = web();
+    for (path, kind) in [
+        ("/static/visor.css", "text/css"),
+        ("/static/page.js", "text/javascript"),
+        ("/static/log.js", "text/javascript"),
+        ("/static/icon.svg", "image/svg+xml"),
+        ("/favicon.ico", "image/svg+xml"),
+    ] {
+        let first = daemon.get(path, &[]);
+        assert!(first.contains(&format!("Content-Type: {kind}")), "{path}");
+        let (_, rest) = first.split_once("ETag: ").unwrap();
+        let tag = rest.split_once('\r').unwrap().0;
+        let known = format!("\"x\", {tag}");
+        let again = daemon.get(path, &[("If-None-Match", &known)]);
+        assert!(again.contains("304 Not Modified"), "{again}");
+        let other = daemon.get(path, &[("If-None-Match", "\"x\"")]);
+        assert!(other.contains("200 OK"));
+    }
+}
+
+/// What a form for a group, for all or for a process leads to.
+fn done(daemon: &mut Daemon, form: &str) -> String {
+    let page = daemon.get("/", &[("Host", "h")]);
+    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+    let body = format!("token={}&{form}", &rest[..40]);
+    let conn = daemon.connect();
+    let json = [("Host", "h"), ("Accept", "application/json")];
+    daemon.send(conn, &request("POST", "/", &json, Some(body.as_bytes())));
+    daemon.advance(SECOND * 3);
+    let answer = daemon.received(conn);
+    String::from(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body))
+}
+
+#[test]
+fn forms_act_on_groups_and_on_all() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b")]);
+    let good = |text: &str| format!("{{\"message\":\"{text}\",\"ok\":true}}");
+    let mut act = |form: &str| done(&mut daemon, form);
+    assert_eq!(act("group=g&action=start"), good("Group g started"));
+    assert_eq!(act("group=g&action=restart"), good("Group g restarted"));
+    assert_eq!(
+        act("group=g&action=clearlog"),
+        good("Logs of group g cleared")
+    );
+    assert_eq!(act("group=g&action=stop"), good("Group g stopped"));
+    assert!(act("action=startall").starts_with("{\"message\":\"All started at "));
+    assert!(act("action=stopall").starts_with("{\"message\":\"All stopped at "));
+    assert!(act("action=clearall").starts_with("{\"message\":\"All logs cleared at "));
+    assert!(act("action=refresh").starts_with("{\"message\":\"Page refreshed at "));
+    assert_eq!(
+        act("group=x&action=start"),
+        "{\"message\":\"No such group named x\",\"ok\":false}"
+    );
+    for odd in ["action=nope", "group=g&action=nope", "action=start", ""] {
+        assert!(act(odd).contains("400"), "{odd}");
+    }
+}
+
+#[test]
+fn forms_tell_what_failed() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b")]);
+    let bad = |text: &str| format!("{{\"message\":\"{text}\",\"ok\":false}}");
+    daemon.missing = vec!["a"];
+    assert_eq!(
+        done(&mut daemon, "group=g&action=start"),
+        bad("Group g started, but one process failed")
+    );
+    done(&mut daemon, "group=g&action=stop");
+    daemon.missing = vec!["a", "b"];
+    assert_eq!(
+        done(&mut daemon, "group=g&action=start"),
+        bad("Group g started, but 2 processes failed")
+    );
+    assert_eq!(
+        done(&mut daemon, "processname=g:a&action=start"),
+        bad("ERROR: Process g:a: no such file")
+    );
+    assert_eq!(
+        done(&mut daemon, "processname=g:a&action=stop"),
+        bad("unexpected rpc fault [70] NOT_RUNNING: g:a")
     );
 }

@@ -25,6 +25,10 @@ pub(super) struct Daemon {
     pub(super) missing: Vec<&'static str>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) ended: bool,
+    /// What the runtime will say about files, if it takes its time.
+    pub(super) late: Option<Vec<Input<'static>>>,
+    /// Logs cannot be rotated.
+    pub(super) rotations_fail: bool,
 }
 
 #[derive(Default)]
@@ -101,6 +105,8 @@ impl Daemon {
             missing: vec![],
             deadline: None,
             ended: false,
+            late: None,
+            rotations_fail: false,
         };
         this.run();
         this
@@ -126,6 +132,21 @@ impl Daemon {
 
     pub(super) fn answer(&mut self, input: Input<'_>) {
         self.core.handle_input(self.now, input);
+    }
+
+    /// An answer about a file, now or later.
+    fn answer_late(&mut self, input: Input<'static>) {
+        match &mut self.late {
+            Some(late) => late.push(input),
+            None => self.answer(input),
+        }
+    }
+
+    /// The runtime has done what it took its time for.
+    pub(super) fn catch_up(&mut self) {
+        for input in self.late.take().unwrap() {
+            self.tell(input);
+        }
     }
 
     pub(super) fn perform(&mut self, action: Action) {
@@ -154,17 +175,29 @@ impl Daemon {
                     self.files.entry(path.clone()).or_default().extend(data);
                 }
             }
+            Action::RotateLog { log, .. } if self.rotations_fail => {
+                self.answer(Input::LogFailed {
+                    log,
+                    error: "EACCES".into(),
+                    lost_bytes: 0,
+                    open: true,
+                });
+            }
             Action::RotateLog { log, .. } => {
                 self.rotate(log);
                 self.opened(log, 0);
             }
             Action::ClearLog { log, path } => {
                 self.files.insert(path, vec![]);
-                self.opened(log, 0);
+                self.answer_late(Input::LogOpened {
+                    log,
+                    size_bytes: 0,
+                    regular: true,
+                });
             }
             Action::ReadLog { read, path, range } => {
                 let result = self.read(&path, range);
-                self.answer(Input::LogRead { read, result });
+                self.answer_late(Input::LogRead { read, result });
             }
             Action::Listen { server, .. } => self.answer(Input::Listening { server }),
             Action::WritePidfile { .. } => self.answer(Input::PidfileWritten { result: Ok(()) }),

@@ -45,6 +45,9 @@ pub fn on(number: usize) -> bool {
 }
 "#;
 
+/// Where the switch is made known.
+const ROOT: &str = "core/src/lib.rs";
+
 /// The copy, and what became of the mutants.
 pub(crate) struct Built {
     /// Where the copy is.
@@ -58,7 +61,7 @@ pub(crate) struct Built {
 /// Makes the copy, and takes out of it what does not compile.
 pub(crate) fn build(top: &Path, place: &Path, mutants: &Mutants) -> Result<Built, String> {
     let tree = place.join("tree");
-    copy_tree(top, &tree)?;
+    copy_tree(top, &tree, mutants)?;
     let count = mutants.all.len();
     write(
         &tree.join("core/src/mutant.rs"),
@@ -69,12 +72,24 @@ pub(crate) fn build(top: &Path, place: &Path, mutants: &Mutants) -> Result<Built
         &root,
         &(read(&top.join("core/src/lib.rs"))? + "pub mod mutant;\n"),
     )?;
-    let mut unviable = BTreeSet::new();
-    let mut constant = BTreeSet::new();
+    let memory = place.join("no-programs");
+    let mut constant = remembered(&memory, "constant ");
+    let names = remembered(&memory, "mutant ");
+    let numbers = mutants.all.iter().enumerate();
+    let mut unviable: BTreeSet<usize> = numbers
+        .filter(|(_, mutant)| names.contains(&mutant.name()))
+        .map(|(number, _)| number)
+        .collect();
     loop {
         let planted = plant_all(&tree, mutants, &unviable, &constant)?;
         let found = check(&tree, &planted)?;
         if found.errors == 0 {
+            let names = unviable
+                .iter()
+                .filter_map(|number| mutants.all.get(*number));
+            let names: String = names.map(|m| format!("mutant {}\n", m.name())).collect();
+            let functions = constant.iter().map(|name| format!("constant {name}\n"));
+            write(&memory, &(names + &functions.collect::<String>()))?;
             let done = planted.values().flat_map(|p| p.done.iter().copied());
             return Ok(Built {
                 tree,
@@ -96,6 +111,13 @@ pub(crate) fn build(top: &Path, place: &Path, mutants: &Mutants) -> Result<Built
     }
 }
 
+/// What an earlier run has found, so that the compiler is not asked again.
+fn remembered(memory: &Path, what: &str) -> BTreeSet<String> {
+    let text = read(memory).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.strip_prefix(what));
+    lines.map(str::to_owned).collect()
+}
+
 fn plant_all<'m>(
     tree: &Path,
     mutants: &'m Mutants,
@@ -108,7 +130,7 @@ fn plant_all<'m>(
         let source = mutants.files.get(file).map_or("", String::as_str);
         let mut planted =
             plant(source, &here, constant).map_err(|error| format!("{file}: {error}"))?;
-        if file == "core/src/lib.rs" {
+        if file == ROOT {
             planted.text += "pub mod mutant;\n";
         }
         write(&tree.join(file), &planted.text)?;
@@ -205,7 +227,7 @@ pub(crate) fn cargo(tree: &Path) -> Command {
 }
 
 /// Copies what git knows of, and what it does not ignore.
-fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
+fn copy_tree(top: &Path, copy: &Path, mutants: &Mutants) -> Result<(), String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(top)
@@ -216,11 +238,9 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
     sweep(copy, &known).map_err(|error| format!("{}: {error}", copy.display()))?;
     for file in listed.lines() {
         let from = top.join(file);
-        // Planted later.
-        if file.starts_with("core/src/") && copy.join(file).exists() {
-            continue;
-        }
-        if from.is_file() {
+        // Those with mutants are written when these are put in.
+        let has_mutants = file == ROOT || mutants.files.contains_key(file);
+        if from.is_file() && !has_mutants {
             let content = std::fs::read(&from).map_err(|e| format!("{file}: {e}"))?;
             store(&copy.join(file), &content)?;
         }

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! cargo run -p visor-tests --bin mutants                 # all
-//! cargo run -p visor-tests --bin mutants src/pool.rs     # those whose name contains this
+//! cargo run -p visor-tests --bin mutants src/pool.rs     # those whose name contains this, in the order of such words
 //! cargo run -p visor-tests --bin mutants -- --survivors  # those that survived last time
+//! cargo run -p visor-tests --bin mutants -- --quick ...  # without the tests that take long
 //! ```
 //!
 //! cargo-mutants would build once for each of more than three thousand. Here it is one build, and
@@ -23,10 +24,13 @@ use run::{Fate, Tests};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
-    match run(&wanted) {
+    let (flags, wanted): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| argument == "--quick");
+    match run(&wanted, !flags.is_empty()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -36,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(wanted: &[String]) -> Result<bool, String> {
+fn run(wanted: &[String], quick: bool) -> Result<bool, String> {
     let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let place = top.join("target/mutants");
     std::fs::create_dir_all(&place).map_err(|error| error.to_string())?;
@@ -48,20 +52,30 @@ fn run(wanted: &[String]) -> Result<bool, String> {
 
     let mutants = list::list(&top)?;
     let built = build::build(&top, &place, &mutants)?;
-    let is_wanted = |mutant: &Mutant| {
+    let turn = |mutant: &Mutant| {
         let name = mutant.name();
-        wanted.is_empty()
-            || wanted
-                .iter()
-                .any(|w| name.contains(w) || w == "--survivors" && last.contains(name.as_str()))
+        let is_last = last.contains(name.as_str());
+        let is_it = |w: &String| name.contains(w) || w == "--survivors" && is_last;
+        if wanted.is_empty() {
+            Some(0)
+        } else {
+            wanted.iter().position(is_it)
+        }
     };
-    let chosen: Vec<usize> = (0..mutants.all.len())
-        .filter(|number| built.planted.contains(number))
-        .filter(|number| mutants.all.get(*number).is_some_and(is_wanted))
+    let numbers = built.planted.iter().copied();
+    let mut chosen: Vec<(usize, usize)> = numbers
+        .filter_map(|number| Some((mutants.all.get(number).and_then(turn)?, number)))
         .collect();
-    let tests = Tests::new(&built.tree)?;
+    chosen.sort_unstable();
+    let chosen: Vec<usize> = chosen.into_iter().map(|(_, number)| number).collect();
+    let tests = Tests::new(&built.tree, quick)?;
     println!("{} mutants to run", chosen.len());
+    let done = AtomicUsize::new(0);
     let fates = tests.fates(&chosen, |number, fate| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(100) {
+            println!("{done} done");
+        }
         if fate != Fate::Caught
             && let Some(mutant) = mutants.all.get(number)
         {
