@@ -3,6 +3,7 @@
 use crate::build::cargo;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -35,16 +36,20 @@ const QUICK: Duration = Duration::from_millis(100);
 const FIRST: usize = 6;
 
 /// What takes longer is left out where only what is quick is wanted.
-const SHORT: Duration = Duration::from_secs(6);
+const SHORT: Duration = Duration::from_secs(2);
 
-/// A test that does not end within this time and ten times its usual one never does.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A test that has had so much of a processor, and several times what it usually takes, never ends. It
+/// does not matter what else the machine has to do.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Likewise for one that waits for what does not come.
+const SLEEP: Duration = Duration::from_secs(120);
+
+/// What ends a process that has had its time.
+const SIGXCPU: i32 = 24;
 
 /// Kibibytes of address space. A mutant may collect without end.
 const MEMORY: &str = "6000000";
-
-/// Of processor time: should this program be ended, what it runs ends too.
-const SECONDS: &str = "300";
 
 /// One test, and the mutants that are in its way.
 struct Test {
@@ -116,6 +121,9 @@ impl Tests {
         tests
             .tests
             .sort_by_key(|test| (test.took > QUICK, test.took));
+        if quick {
+            tests.tests.retain(|test| test.took <= SHORT);
+        }
         Ok(tests)
     }
 
@@ -127,7 +135,7 @@ impl Tests {
         let _ = std::fs::remove_file(&file);
         let begin = Instant::now();
         let mut child = self
-            .command(test.binary, &[&test.name])
+            .command(test.binary, &[&test.name], SLEEP)
             .env("VISOR_MUTANTS_REACHED", &file)
             .spawn()
             .map_err(|error| error.to_string())?;
@@ -140,9 +148,10 @@ impl Tests {
         Ok((begin.elapsed(), reached.collect()))
     }
 
-    fn command(&self, binary: usize, names: &[&str]) -> Command {
+    fn command(&self, binary: usize, names: &[&str], limit: Duration) -> Command {
         let mut command = Command::new("sh");
-        let limited = format!("ulimit -v {MEMORY}; ulimit -t {SECONDS}; exec \"$0\" \"$@\"");
+        let seconds = limit.as_secs();
+        let limited = format!("ulimit -v {MEMORY}; ulimit -t {seconds}; exec \"$0\" \"$@\"");
         command.args(["-c", &limited]);
         if let Some(binary) = self.binaries.get(binary) {
             command.arg(&binary.path).current_dir(&binary.directory);
@@ -204,13 +213,14 @@ impl Tests {
         let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
         let usual: Duration = tests.iter().map(|test| test.took).sum();
         let mut child = self
-            .command(binary, &names)
+            .command(binary, &names, PATIENCE + usual * 5)
             .env("VISOR_MUTANT", mutant.to_string())
             .spawn()
             .map_err(|error| error.to_string())?;
-        let status = wait(&mut child, PATIENCE + usual * 10)?;
+        let status = wait(&mut child, SLEEP + usual * 10)?;
         Ok(match status {
             Some(status) if status.success() => None,
+            Some(status) if status.signal() == Some(SIGXCPU) => Some(Fate::Endless),
             Some(_) => Some(Fate::Caught),
             None => Some(Fate::Endless),
         })
