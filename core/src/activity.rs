@@ -163,6 +163,7 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LogId;
 
     fn activity(console: bool) -> Activity {
         let file = LogFile::new(LogId::Activity, "/log".into(), 100, 2);
@@ -193,10 +194,10 @@ mod tests {
             activity.failed(Now::default(), &mut out, "ENOSPC", 5, true);
             let text = " ERRO ENOSPC; what should be logged is lost until it can be written again";
             match (console, &out.make_contiguous()[..]) {
-                (true, [Action::WriteLog { log, data }]) => {
-                    assert_eq!(*log, LogId::Console);
-                    let data = String::from_utf8_lossy(data).into_owned();
-                    assert!(data.ends_with(&format!("{text}\n")), "{data}");
+                (true, [Action::ShowLine { level, line }]) => {
+                    assert_eq!(*level, LogLevel::Error);
+                    let line = String::from_utf8_lossy(line).into_owned();
+                    assert!(line.ends_with(&format!("{text}\n")), "{line}");
                 }
                 (false, [Action::Diagnose(line)]) => assert!(line.ends_with(text), "{line}"),
                 (_, other) => panic!("{other:?}"),

@@ -31,7 +31,7 @@ impl Sockets {
         );
     }
 
-    /// Forgets a group's socket; closes it if a process still had it.
+    /// Forgets a group's socket; closes it if it is open still.
     pub(crate) fn remove(&mut self, group: GroupId, out: &mut VecDeque<Action>) {
         if self
             .by_group
@@ -83,5 +83,48 @@ impl Sockets {
         }
         out.push_back(Action::CloseSocket { group });
         Some(alloc::format!("Closing socket {}", shared.socket.url()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServerAddress;
+
+    const GROUP: GroupId = GroupId(3);
+
+    fn open() -> (Sockets, VecDeque<Action>) {
+        let mut sockets = Sockets::default();
+        let address = ServerAddress::Tcp {
+            host: "h".into(),
+            port: 1,
+        };
+        let socket = FcgiSocket {
+            address,
+            backlog: None,
+        };
+        sockets.add(GROUP, socket);
+        let mut out = VecDeque::new();
+        let line = sockets.acquire(GROUP, &mut out);
+        assert_eq!(line.unwrap(), "Creating socket tcp://h:1");
+        out.clear();
+        (sockets, out)
+    }
+
+    #[test]
+    fn a_group_that_goes_takes_its_socket_with_it() {
+        let (mut sockets, mut out) = open();
+        sockets.remove(GROUP, &mut out);
+        assert_eq!(out, [Action::CloseSocket { group: GROUP }]);
+        assert_eq!(sockets.acquire(GROUP, &mut out), None);
+        assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn at_the_end_every_open_socket_is_closed_once() {
+        let (mut sockets, mut out) = open();
+        sockets.close_all(&mut out);
+        sockets.close_all(&mut out);
+        assert_eq!(out, [Action::CloseSocket { group: GROUP }]);
     }
 }

@@ -1,5 +1,6 @@
 //! A client and a daemon, without a system between them.
 
+mod bounds;
 mod calls;
 mod leaving;
 mod pages;

@@ -66,6 +66,8 @@ mod tests {
         assert_eq!(py_str(&Value::from(true)), "True");
         let date = Value::DateTime("20260131T23:59:59".into());
         assert_eq!(py_str(&date), "2026-01-31 23:59:59");
-        assert_eq!(py_str(&Value::DateTime("é".into())), "é");
+        for odd in ["é", "20260131 23:59:59", "20260131"] {
+            assert_eq!(py_str(&Value::DateTime(odd.into())), odd);
+        }
     }
 }

@@ -323,3 +323,108 @@ fn what_has_changed_is_told_when_the_configuration_was_read() {
     });
     assert_eq!(daemon.end_call(conn).unwrap(), "92 CANT_REREAD: line 3");
 }
+
+#[test]
+fn every_method_that_is_listed_can_be_called() {
+    let list = web().call("system.listMethods", &[]);
+    for method in list.trim_matches(['[', ']']).split(", ") {
+        let mut daemon = web();
+        let signature = daemon.call("system.methodSignature", &[method.into()]);
+        let types = signature.trim_matches(['[', ']']).split(", ");
+        let params: Vec<Value> = types
+            .skip(1)
+            .map(|kind| match kind {
+                "int" => Value::Int(0),
+                "boolean" => Value::Bool(true),
+                "array" => Value::Array(vec![]),
+                "string" => "web".into(),
+                other => panic!("{method} takes {other}"),
+            })
+            .collect();
+        let answer = daemon.call(method, &params);
+        assert!(
+            !answer.starts_with("1 ") && !answer.starts_with("2 "),
+            "{method}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn all_can_be_started_and_looked_at() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a")]);
+    let all = [Value::from(false)];
+    assert_eq!(
+        daemon.call("supervisor.startAllProcesses", &all),
+        "[a=OK, web=OK]"
+    );
+    daemon.advance(SECOND * 2);
+    let info = daemon.call("supervisor.getAllProcessInfo", &[]);
+    assert_eq!(
+        info,
+        "[a=pid 100, uptime 0:00:02, web=pid 101, uptime 0:00:02]"
+    );
+    daemon.files.insert("/log/main".into(), b"0123".to_vec());
+    for method in ["readLog", "readMainLog"] {
+        let method = format!("supervisor.{method}");
+        assert_eq!(daemon.call(&method, &[1.into(), 2.into()]), "12");
+    }
+    let tail = [Value::from("web"), 0.into(), 4.into()];
+    assert_eq!(
+        daemon.call("supervisor.tailProcessStderrLog", &tail),
+        "[, 0, false]"
+    );
+}
+
+#[test]
+fn what_stops_is_not_started_and_who_does_not_wait_is_not_told() {
+    let mut daemon = web();
+    let start = |daemon: &mut Daemon, wait: bool| {
+        daemon.call("supervisor.startProcess", &["web".into(), wait.into()])
+    };
+    start(&mut daemon, false);
+    // It does not end when it is asked to.
+    daemon.children.clear();
+    daemon.call("supervisor.stopProcess", &["web".into(), false.into()]);
+    assert_eq!(start(&mut daemon, false), "true");
+    assert_eq!(start(&mut daemon, true), "40 ABNORMAL_TERMINATION: web");
+}
+
+#[test]
+fn a_process_that_goes_while_it_is_to_be_started_is_a_fault() {
+    let mut daemon = web();
+    daemon.late = Some(vec![]);
+    let conn = daemon.begin_call("supervisor.startProcess", &["web".into()]);
+    assert_eq!(
+        daemon.call("supervisor.removeProcessGroup", &["web".into()]),
+        "true"
+    );
+    assert_eq!(
+        daemon.end_call(conn).unwrap(),
+        "40 ABNORMAL_TERMINATION: web"
+    );
+    daemon.catch_up();
+    assert!(daemon.received(conn).is_empty());
+}
+
+#[test]
+fn a_log_that_was_there_before_counts_for_its_rotation() {
+    let mut daemon = Daemon::with(&[("web", "web")], |config| {
+        config.groups[0].processes[0].stdout.maxbytes = 100;
+    });
+    daemon.files.insert("/log/web-web".into(), vec![b'x'; 99]);
+    daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
+    daemon.output("web", b"y");
+    assert_eq!(daemon.files["/log/web-web.1"].len(), 100);
+    assert!(daemon.files["/log/web-web"].is_empty());
+}
+
+#[test]
+fn nothing_follows_the_end() {
+    let mut daemon = web();
+    daemon.call("supervisor.shutdown", &[]);
+    assert!(daemon.ended);
+    let conn = daemon.connect();
+    daemon.send(conn, &request("GET", "/ok.html", &[], None));
+    assert!(daemon.received(conn).is_empty());
+    assert_eq!(daemon.deadline, None);
+}

@@ -58,6 +58,14 @@ fn what_became_of_input_reaches_who_is_still_there() {
     let first = daemon.begin_call("supervisor.sendProcessStdin", &params);
     let second = daemon.begin_call("supervisor.sendProcessStdin", &params);
     leave(&mut daemon, first);
+    assert!(
+        daemon
+            .core
+            .clients
+            .writers
+            .values()
+            .all(|waiting| waiting.is_empty())
+    );
     let spawn = daemon.spawn_of("web");
     daemon.tell(Input::StdinProgress { spawn });
     assert!(daemon.received(first).is_empty());

@@ -163,7 +163,7 @@ impl Daemon {
             Action::Signal { .. } => {}
             Action::CheckCommand { process, spec } => {
                 let result = self.found(&spec.argv[0]);
-                self.answer(Input::CommandChecked { process, result });
+                self.answer_late(Input::CommandChecked { process, result });
             }
             Action::OpenLog { log, path, .. } => {
                 let size_bytes = self.files.entry(path.clone()).or_default().len() as u64;

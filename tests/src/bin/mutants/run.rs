@@ -45,8 +45,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Likewise for one that waits for what does not come.
 const SLEEP: Duration = Duration::from_secs(120);
 
-/// What ends a process that has had its time.
-const SIGXCPU: i32 = 24;
+/// What ends a process that has had its time: SIGXCPU, or SIGKILL where both limits are the same.
+const OUT_OF_TIME: [Option<i32>; 2] = [Some(24), Some(9)];
 
 /// Kibibytes of address space. A mutant may collect without end.
 const MEMORY: &str = "6000000";
@@ -220,7 +220,7 @@ impl Tests {
         let status = wait(&mut child, SLEEP + usual * 10)?;
         Ok(match status {
             Some(status) if status.success() => None,
-            Some(status) if status.signal() == Some(SIGXCPU) => Some(Fate::Endless),
+            Some(status) if OUT_OF_TIME.contains(&status.signal()) => Some(Fate::Endless),
             Some(_) => Some(Fate::Caught),
             None => Some(Fate::Endless),
         })
