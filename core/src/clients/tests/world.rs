@@ -175,18 +175,7 @@ impl Daemon {
                     self.files.entry(path.clone()).or_default().extend(data);
                 }
             }
-            Action::RotateLog { log, .. } if self.rotations_fail => {
-                self.answer(Input::LogFailed {
-                    log,
-                    error: "EACCES".into(),
-                    lost_bytes: 0,
-                    open: true,
-                });
-            }
-            Action::RotateLog { log, .. } => {
-                self.rotate(log);
-                self.opened(log, 0);
-            }
+            Action::RotateLog { log, .. } => self.rotate(log),
             Action::ClearLog { log, path } => {
                 self.files.insert(path, vec![]);
                 self.answer_late(Input::LogOpened {
@@ -244,9 +233,19 @@ impl Daemon {
     }
 
     fn rotate(&mut self, log: LogId) {
+        if self.rotations_fail {
+            self.answer(Input::LogFailed {
+                log,
+                error: "EACCES".into(),
+                lost_bytes: 0,
+                open: true,
+            });
+            return;
+        }
         let path = self.logs[&log].clone();
         let old = self.files.insert(path.clone(), vec![]).unwrap();
         self.files.insert(format!("{path}.1"), old);
+        self.opened(log, 0);
     }
 
     pub(super) fn opened(&mut self, log: LogId, size_bytes: u64) {
