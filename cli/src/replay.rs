@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
-use visor_core::record::{Entry, Header, Replay, VERSION};
+use visor_core::record::{Divergence, Entry, Header, Replay, VERSION};
 use visor_core::{Action, Input, LogId, Timestamp};
 
 /// How the words after `supervisord` begin.
@@ -15,7 +15,7 @@ Runs the core again on a recording made with --record, without touching anything
 what it decides with what it decided then.
 
   --until N   stop after the first N inputs
-  --trace     show each input, and what the core wanted because of it";
+  --trace     show each input, and below it what changed and what the core wanted because of it";
 
 #[derive(Debug, Default, PartialEq)]
 struct Options {
@@ -72,60 +72,162 @@ fn parse(words: &[String]) -> Result<Options, String> {
     Ok(options)
 }
 
-fn replay(file: impl BufRead, options: &Options, out: &mut impl Write) -> io::Result<i32> {
-    let mut lines = file.lines();
-    let bad = |line: u64, what: &dyn std::fmt::Display| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("line {line}: {what}"))
+/// What came of a recording.
+#[derive(Debug, Default)]
+struct Told {
+    inputs: u64,
+    trace: bool,
+    begun: Timestamp,
+}
+
+fn replay(mut file: impl BufRead, options: &Options, out: &mut impl Write) -> io::Result<i32> {
+    let header = header(&line(&mut file)?.unwrap_or_default())?;
+    let mut told = Told {
+        trace: options.trace,
+        begun: header.now.mono,
+        ..Told::default()
     };
-    let first = lines.next().ok_or_else(|| bad(1, &"the file is empty"))??;
-    let header: Header = serde_json::from_str(&first).map_err(|error| bad(1, &error))?;
-    if header.version != VERSION {
-        let text = format!(
-            "a recording of version {}; this program reads version {VERSION}",
-            header.version
-        );
-        return Err(bad(1, &text));
-    }
-    let (begun, masked) = (header.now.mono, header.masked);
+    let masked = if header.masked {
+        ", secrets masked"
+    } else {
+        ""
+    };
     let mut replay = Replay::new(header);
-    let (mut inputs, mut actions) = (0_u64, 0_u64);
-    for line in lines {
-        if options.until.is_some_and(|until| inputs >= until) {
+    let mut cut = false;
+    while let Some(line) = line(&mut file)? {
+        let entry: Entry<'_> = match serde_json::from_slice(&line) {
+            Ok(entry) => entry,
+            // The daemon, its disk or its machine ended in the middle of it.
+            Err(_) if !line.ends_with(b"\n") => {
+                cut = true;
+                break;
+            }
+            Err(error) => return Err(bad(told.inputs + 2, &error)),
+        };
+        let is_last = options.until.is_some_and(|until| told.inputs >= until);
+        let outcome = if is_last {
+            replay.poll_to(entry.before)
+        } else {
+            replay.step(entry.clone())
+        };
+        match outcome {
+            Ok(wanted) => told.actions(out, &wanted)?,
+            Err(divergence) => return told.divergence(out, &divergence),
+        }
+        if is_last {
             break;
         }
-        let line = line?;
-        let entry: Entry<'_> =
-            serde_json::from_str(&line).map_err(|error| bad(inputs + 2, &error))?;
-        actions = entry.before.count();
-        let (now, input) = (entry.now.mono, entry.input.clone());
-        match replay.step(entry) {
-            Ok(wanted) => {
-                inputs += 1;
-                if options.trace {
-                    for action in &wanted {
-                        writeln!(out, "      {}", show_action(action))?;
-                    }
-                    let since = at(now, begun);
-                    writeln!(out, "{inputs:>5} {since} {}", show_input(&input))?;
-                }
-            }
-            Err(divergence) => {
-                writeln!(
-                    out,
-                    "input {} is where it differs: {divergence}",
-                    inputs + 1
-                )?;
-                return Ok(1);
+        told.input(out, &entry, &mut replay)?;
+    }
+    let actions = replay.actions();
+    if options.until.is_none_or(|until| told.inputs < until) {
+        told.actions(out, &replay.rest())?;
+    }
+    let inputs = told.inputs;
+    writeln!(
+        out,
+        "{inputs} inputs, {actions} actions, all the same{masked}"
+    )?;
+    if cut {
+        writeln!(
+            out,
+            "the recording is cut off in the middle of input {}",
+            inputs + 1
+        )?;
+    }
+    Ok(0)
+}
+
+/// The next line with its end; the last may have none.
+fn line(file: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)?;
+    Ok((!line.is_empty()).then_some(line))
+}
+
+fn bad(line: u64, what: &dyn std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("line {line}: {what}"))
+}
+
+fn header(line: &[u8]) -> io::Result<Header> {
+    let not = |why: &str| {
+        let text = format!("this is not a recording ({why})");
+        io::Error::new(io::ErrorKind::InvalidData, text)
+    };
+    if line.is_empty() {
+        return Err(not("the file is empty"));
+    }
+    let any: serde_json::Value =
+        serde_json::from_slice(line).map_err(|_| not("its first line is not JSON"))?;
+    let version = any.get("version").and_then(serde_json::Value::as_u64);
+    let version = version.ok_or_else(|| not("its first line has no version"))?;
+    if version != u64::from(VERSION) {
+        let text = format!(
+            "a recording of version {version}; this program reads version {VERSION}: replay it \
+             with the visor that made it"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    serde_json::from_value(any).map_err(|error| bad(1, &error))
+}
+
+impl Told {
+    fn actions(&self, out: &mut impl Write, actions: &[Action]) -> io::Result<()> {
+        if self.trace {
+            for action in actions {
+                writeln!(out, "      {}", show_action(action))?;
             }
         }
+        Ok(())
     }
-    let compared = if masked {
-        "counted only: secrets are masked"
-    } else {
-        "all the same"
-    };
-    writeln!(out, "{inputs} inputs, {actions} actions, {compared}")?;
-    Ok(0)
+
+    fn input(
+        &mut self,
+        out: &mut impl Write,
+        entry: &Entry<'_>,
+        replay: &mut Replay,
+    ) -> io::Result<()> {
+        self.inputs += 1;
+        if !self.trace {
+            return Ok(());
+        }
+        let (inputs, since) = (self.inputs, at(entry.now.mono, self.begun));
+        let more = match entry.omitted_bytes() {
+            0 => String::new(),
+            bytes => format!(" and {bytes} bytes that were not recorded"),
+        };
+        writeln!(
+            out,
+            "{inputs:>5} {since} {}{more}",
+            show_input(&entry.input)
+        )?;
+        for change in replay.transitions() {
+            let mut processes = replay.supervisor().processes();
+            let known = processes.find(|(id, ..)| *id == change.process);
+            let name = known.map_or_else(
+                || change.process.to_string(),
+                |(_, group, name, _)| match group == name {
+                    true => name.to_owned(),
+                    false => format!("{group}:{name}"),
+                },
+            );
+            let (from, to) = (change.from.name(), change.to.name());
+            writeln!(out, "      {name}: {from} to {to}")?;
+        }
+        Ok(())
+    }
+
+    fn divergence(&self, out: &mut impl Write, divergence: &Divergence) -> io::Result<i32> {
+        let before = self.inputs + 1;
+        writeln!(
+            out,
+            "before input {before} it differs: {divergence}; the replay has"
+        )?;
+        for action in &divergence.actions {
+            writeln!(out, "      {}", show_action(action))?;
+        }
+        Ok(1)
+    }
 }
 
 fn at(now: Timestamp, begun: Timestamp) -> String {
@@ -202,23 +304,15 @@ mod tests {
         let mut live = Supervisor::new(config, boot, Now::default());
         let mut before = Tally::default();
         while let Output::Action(action) = live.poll_output() {
-            before.add(&action);
+            before.add(&live, &action, false);
             if let Action::Spawn { spawn, .. } = action {
                 let input = Input::Spawned { spawn, pid: Pid(7) };
-                let entry = Entry {
-                    now: Now::default(),
-                    input: input.clone(),
-                    before,
-                };
+                let entry = Entry::new(Now::default(), &input, before);
                 text += &(serde_json::to_string(&entry).unwrap() + "\n");
                 live.handle_input(Now::default(), input);
             }
         }
-        let entry = Entry {
-            now: Now::default(),
-            input: Input::Wake,
-            before,
-        };
+        let entry = Entry::new(Now::default(), &Input::Wake, before);
         text + &serde_json::to_string(&entry).unwrap() + "\n"
     }
 
@@ -245,7 +339,21 @@ mod tests {
         let text = recording().replace("\"/bin/web\"", "\"/bin/other\"");
         let (status, text) = replayed(&text, &Options::default());
         assert_eq!(status, 1);
-        assert!(text.starts_with("input 1 is where it differs"), "{text}");
+        assert!(text.starts_with("before input 1 it differs"), "{text}");
+        assert!(text.contains("spawn 0 web [\"/bin/other\"]"), "{text}");
+    }
+
+    #[test]
+    fn a_replay_can_end_early_and_shows_what_came_of_the_last_input() {
+        let options = Options {
+            trace: true,
+            until: Some(0),
+            ..Options::default()
+        };
+        let (status, text) = replayed(&recording(), &options);
+        assert_eq!(status, 0);
+        assert!(text.contains("spawn 0 web"), "{text}");
+        assert!(text.contains("\n0 inputs, "), "{text}");
     }
 
     #[test]
@@ -258,8 +366,69 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_recording_is_named_with_its_line() {
-        let error = replay(&b"{}\n"[..], &Options::default(), &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().starts_with("line 1: "), "{error}");
+    fn a_recording_that_was_cut_replays_up_to_the_cut() {
+        let text = recording();
+        let begins = text.find('\n').unwrap() + 1;
+        let mut complete = 0;
+        for cut in begins..text.len() {
+            let (status, said) = replayed(&text[..cut], &Options::default());
+            assert_eq!(status, 0, "{said}");
+            let lines = text[..cut].matches('\n').count() - 1;
+            let last = &text[..cut].rsplit('\n').next().unwrap();
+            if !last.is_empty() && serde_json::from_str::<Entry<'_>>(last).is_err() {
+                let expected = format!("cut off in the middle of input {}\n", lines + 1);
+                assert!(said.ends_with(&expected), "{said}");
+            } else {
+                complete += 1;
+                assert!(said.ends_with("all the same\n"), "{said}");
+            }
+        }
+        assert!(complete >= 2);
+    }
+
+    #[test]
+    fn what_is_no_recording_is_said_to_be_none() {
+        let other = recording().replacen("\"version\":2", "\"version\":1", 1);
+        let broken = recording() + "{}\n";
+        for (text, expected) in [
+            ("", "this is not a recording (the file is empty)"),
+            (
+                "{}\n",
+                "this is not a recording (its first line has no version)",
+            ),
+            (
+                "\u{7f}ELF\n",
+                "this is not a recording (its first line is not JSON)",
+            ),
+            ("{\"version\":2}\n", "line 1: missing field `masked`"),
+            (
+                &other,
+                "a recording of version 1; this program reads version 2: replay it with the visor that made it",
+            ),
+            (&broken, "line 4: missing field `n` at line 1 column 2"),
+        ] {
+            let error = replay(text.as_bytes(), &Options::default(), &mut Vec::new()).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        for (words, expected) in [
+            (
+                "/nowhere/at/all",
+                "Error: could not read /nowhere/at/all: No such file or directory (os error 2)\n",
+            ),
+            (
+                "/dev/null",
+                "Error: /dev/null: this is not a recording (the file is empty)\n",
+            ),
+            ("/", "Error: /: Is a directory (os error 21)\n"),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let words = [words.to_owned()];
+            assert_eq!(run(&words, &mut out, &mut err), 2);
+            assert_eq!(String::from_utf8(err).unwrap(), expected);
+        }
     }
 }

@@ -201,6 +201,27 @@ pub enum Input<'a> {
         /// Or the system's reason.
         result: Result<(), String>,
     },
+    /// What the core is told is no longer recorded: the operator should know.
+    RecordingEnded {
+        /// Why.
+        end: RecordingEnd,
+    },
+}
+
+/// Why a recording ended before the daemon did.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum RecordingEnd {
+    /// It may not grow any more.
+    Full {
+        /// Its maximal size.
+        bytes_max: u64,
+    },
+    /// It could not be written.
+    Failed {
+        /// The system's reason: `ENOSPC`.
+        error: String,
+    },
 }
 
 /// A request from the program the core runs in.
@@ -289,7 +310,7 @@ pub enum SignalError {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogPart {
     /// The bytes asked for, at most [`READ_BYTES_MAX`].
-    #[cfg_attr(feature = "serde", serde(with = "crate::record::bytes"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::record::owned"))]
     pub data: Vec<u8>,
     /// Where `data` starts in the file.
     pub offset: u64,

@@ -234,8 +234,8 @@ pub use action::{Action, Output, ReadRange, SpawnSpec, StdinSpec};
 pub use cx::Mood;
 pub use ids::{ConnId, GroupId, LogId, Pid, ProcessId, ReadId, ServerId, SpawnId, Stream};
 pub use input::{
-    Command, Input, ListenError, LogPart, READ_BYTES_MAX, ReadConfig, ReadError, SignalError,
-    SpawnError,
+    Command, Input, ListenError, LogPart, READ_BYTES_MAX, ReadConfig, ReadError, RecordingEnd,
+    SignalError, SpawnError,
 };
 pub use level::LogLevel;
 pub use notice::StateChange as Transition;

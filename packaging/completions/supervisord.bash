@@ -20,7 +20,7 @@ _supervisord() {
             mapfile -t COMPREPLY < <(compgen -W "--configuration --nodaemon --silent --help --version --user
                 --umask --directory --logfile --logfile_maxbytes --logfile_backups --loglevel --pidfile
                 --identifier --childlogdir --nocleanup --strip_ansi --minfds --minprocs --check
-                --print-config --format --runtime --record --record-masked" -- "$word")
+                --print-config --format --runtime --record --record-masked --record-maxbytes" -- "$word")
             ;;
     esac
 }

@@ -2,29 +2,70 @@
 
 use crate::sys::error_name;
 use serde::Serialize;
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use visor_core::record::{Entry, Header, Masker, Tally, mask_config};
-use visor_core::{Action, Boot, Input, Now, Output, Supervisor, config::Config};
+use std::time::Duration;
+use visor_core::record::{Entry, Header, Masker, Tally};
+use visor_core::{
+    Action, Boot, Input, Now, Output, RecordingEnd, Supervisor, Timestamp, config::Config,
+};
 
 /// Size at which a recording ends, unless another was asked for: 1 GiB.
 pub const BYTES_MAX: u64 = 1 << 30;
 
+/// So much is written at once while much happens.
+const BUFFER_BYTES: usize = 64 << 10;
+/// What happened is in the file after this time at the latest: a write for each input would cost
+/// more than all the rest of the recording.
+const FLUSH_TIME: Duration = Duration::from_millis(500);
+
+thread_local! {
+    /// The lines that are not written yet, where also a panic finds them: the last input is the one
+    /// that explains it.
+    static UNWRITTEN: RefCell<Unwritten> = const { RefCell::new(Unwritten { file: None, lines: Vec::new() }) };
+}
+
+#[derive(Debug)]
+struct Unwritten {
+    file: Option<File>,
+    lines: Vec<u8>,
+}
+
+impl Unwritten {
+    fn write(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let written = file.write_all(&self.lines);
+        self.lines.clear();
+        written
+    }
+}
+
 /// Writes all that a supervisor is told to a file. An error, or the maximal size, ends the
-/// recording with a line on standard error, never the daemon.
+/// recording with a line in the activity log, never the daemon.
+///
+/// A thread has one recorder at most.
 #[derive(Debug)]
 pub struct Recorder {
-    out: Option<BufWriter<File>>,
-    left_bytes: u64,
+    /// `None`: the recording has ended.
+    left_bytes: Option<u64>,
+    bytes_max: u64,
     masker: Option<Masker>,
     tally: Tally,
+    /// Since when there are lines that are not written.
+    since: Option<Timestamp>,
+    /// Why it ended, until that has been told.
+    end: Option<RecordingEnd>,
 }
 
 impl Recorder {
     /// A recording in this file, which only its owner may read. What was in it is replaced.
-    /// `masked`: without passwords, values of environments, and what clients write to programs.
+    /// `masked`: without passwords, values of environments, what clients write to programs, and
+    /// what programs write.
     ///
     /// # Errors
     /// The file cannot be made.
@@ -35,96 +76,121 @@ impl Recorder {
             .truncate(true)
             .mode(0o600)
             .open(path)?;
+        UNWRITTEN.with_borrow_mut(|unwritten| unwritten.file = Some(file));
+        flush_in_panics();
         Ok(Self {
-            out: Some(BufWriter::with_capacity(1 << 16, file)),
-            left_bytes: bytes_max,
+            left_bytes: Some(bytes_max),
+            bytes_max,
             masker: masked.then(Masker::default),
             tally: Tally::default(),
+            since: None,
+            end: None,
         })
     }
 
-    /// What the supervisor is made of.
-    pub fn begin(&mut self, config: &Config, boot: &Boot, now: Now) {
+    fn begin(&mut self, config: &Config, boot: &Boot, now: Now) {
         let mut header = Header::new(config.clone(), boot.clone(), now);
-        if self.masker.is_some() {
-            header.masked = true;
-            header.boot.seed = [0; 32];
-            mask_config(&mut header.config);
+        if let Some(masker) = &mut self.masker {
+            masker.begin(&mut header);
         }
-        self.line(&header);
+        self.line(now, &header);
+        // Before anything is done: whoever looks for the recording finds it.
+        self.flush();
     }
 
-    /// What it is told.
-    pub fn input(&mut self, now: Now, input: &Input<'_>) {
-        if self.out.is_none() {
+    fn input(&mut self, supervisor: &Supervisor, now: Now, input: &Input<'_>) {
+        if self.left_bytes.is_none() {
             return;
         }
-        let before = self.tally;
-        let masked = self.masker.as_mut().map(|masker| masker.mask(input));
-        let input = masked.as_deref().unwrap_or(input);
-        let line = serde_json::to_vec(&Entry {
-            now,
-            input: input.clone(),
-            before,
-        });
-        self.write(line);
+        let masker = self.masker.as_mut();
+        let entry = Entry::recorded(supervisor, masker, now, input, self.tally);
+        self.line(now, &entry);
     }
 
-    /// What it wants.
-    pub fn action(&mut self, action: &Action) {
-        if self.out.is_some() {
-            self.tally.add(action);
+    fn action(&mut self, supervisor: &Supervisor, action: &Action) {
+        if self.left_bytes.is_some() {
+            self.tally.add(supervisor, action, self.masker.is_some());
         }
     }
 
-    /// Before the daemon sleeps or ends: what is in the file then is the whole story so far.
-    pub fn flush(&mut self) {
-        if let Some(out) = &mut self.out
-            && let Err(error) = out.flush()
-        {
-            self.give_up(&error_name(&error));
-        }
-    }
-
-    fn line(&mut self, value: &impl Serialize) {
-        self.write(serde_json::to_vec(value));
-    }
-
-    fn write(&mut self, line: serde_json::Result<Vec<u8>>) {
-        let Some(out) = &mut self.out else {
+    fn line(&mut self, now: Now, value: &impl Serialize) {
+        let Some(left) = self.left_bytes else {
             return;
         };
-        let written = line.map_err(io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            let bytes = u64::try_from(line.len()).unwrap_or(u64::MAX);
-            let Some(left) = self.left_bytes.checked_sub(bytes) else {
-                return Err(io::Error::other("it has reached its maximal size"));
+        let written = UNWRITTEN.with_borrow_mut(|unwritten| {
+            let lines = &mut unwritten.lines;
+            let before = lines.len();
+            serde_json::to_writer(&mut *lines, value)?;
+            lines.push(b'\n');
+            let bytes = u64::try_from(lines.len() - before).unwrap_or(u64::MAX);
+            let Some(left) = left.checked_sub(bytes) else {
+                lines.truncate(before);
+                return Ok(None);
             };
-            self.left_bytes = left;
-            out.write_all(&line)
+            if lines.len() >= BUFFER_BYTES {
+                unwritten.write()?;
+            }
+            Ok(Some(left))
         });
-        if let Err(error) = written {
-            let text = match error.raw_os_error() {
-                Some(_) => error_name(&error),
-                None => error.to_string(),
-            };
-            self.give_up(&text);
+        self.since.get_or_insert(now.mono);
+        match written {
+            Ok(Some(left)) => self.left_bytes = Some(left),
+            Ok(None) => {
+                self.flush();
+                let bytes_max = self.bytes_max;
+                self.give_up(RecordingEnd::Full { bytes_max });
+            }
+            Err(error) => self.fail(&error),
         }
     }
 
-    fn give_up(&mut self, reason: &str) {
-        if let Some(mut out) = self.out.take() {
-            // There is nothing better to do with a second error.
-            let _ = out.flush();
+    /// What is in the file then is the whole story so far.
+    fn flush(&mut self) {
+        self.since = None;
+        if let Err(error) = UNWRITTEN.with_borrow_mut(Unwritten::write) {
+            self.fail(&error);
         }
-        let _ = writeln!(io::stderr(), "the recording ends here: {reason}");
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        let error = match error.raw_os_error() {
+            Some(_) => error_name(error),
+            None => error.to_string(),
+        };
+        self.give_up(RecordingEnd::Failed { error });
+    }
+
+    fn give_up(&mut self, end: RecordingEnd) {
+        UNWRITTEN.with_borrow_mut(|unwritten| {
+            unwritten.file = None;
+            unwritten.lines = Vec::new();
+        });
+        self.since = None;
+        if self.left_bytes.take().is_some() {
+            self.end = Some(end);
+        }
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.flush();
+        UNWRITTEN.with_borrow_mut(|unwritten| unwritten.file = None);
     }
+}
+
+/// A daemon that panics takes what is not written with it, unless it is written first.
+fn flush_in_panics() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let _ = UNWRITTEN.try_with(|unwritten| {
+            if let Ok(mut unwritten) = unwritten.try_borrow_mut() {
+                // The panic is the news, not that it could not be recorded.
+                let _ = unwritten.write();
+            }
+        });
+        others(panic);
+    }));
 }
 
 /// A supervisor, and the recording of what it is told if there is one.
@@ -132,6 +198,8 @@ impl Drop for Recorder {
 pub(crate) struct Recorded {
     supervisor: Supervisor,
     recorder: Option<Recorder>,
+    /// When it was told something last.
+    now: Now,
 }
 
 impl Recorded {
@@ -147,25 +215,58 @@ impl Recorded {
         Self {
             supervisor: Supervisor::new(config, boot, now),
             recorder,
+            now,
         }
     }
 
     pub(crate) fn handle_input(&mut self, now: Now, input: Input<'_>) {
+        self.now = now;
         if let Some(recorder) = &mut self.recorder {
-            recorder.input(now, &input);
+            recorder.input(&self.supervisor, now, &input);
         }
         self.supervisor.handle_input(now, input);
     }
 
     pub(crate) fn poll_output(&mut self) -> Output {
         let output = self.supervisor.poll_output();
-        if let Some(recorder) = &mut self.recorder {
-            match &output {
-                Output::Action(action) => recorder.action(action),
-                Output::Wait(_) => recorder.flush(),
+        let Some(recorder) = &mut self.recorder else {
+            return output;
+        };
+        match &output {
+            Output::Action(action) => recorder.action(&self.supervisor, action),
+            Output::Wait(_) => {
+                if let Some(end) = recorder.end.take() {
+                    let input = Input::RecordingEnded { end };
+                    self.supervisor.handle_input(self.now, input);
+                    return self.supervisor.poll_output();
+                }
             }
         }
         output
+    }
+
+    /// When [`flush`](Self::flush) is due.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let since = self.recorder.as_ref().and_then(|recorder| recorder.since);
+        since.map(|since| since + FLUSH_TIME)
+    }
+
+    /// Writes to the recording what is not in it yet, if that is due. Then it may have ended, and
+    /// the supervisor have something to say of that.
+    pub(crate) fn flush(&mut self, now: Timestamp) -> bool {
+        let is_due = self.deadline().is_some_and(|at| at <= now);
+        match &mut self.recorder {
+            Some(recorder) if is_due => {
+                recorder.flush();
+                recorder.end.is_some()
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// The daemon ends, and with it the recording.
+    pub(crate) fn finish(&mut self) {
+        self.recorder = None;
     }
 
     pub(crate) fn get(&mut self) -> &mut Supervisor {

@@ -5,9 +5,11 @@ pub mod compat;
 pub mod config;
 pub mod e2e;
 pub mod fuzz_bodies;
+pub mod load;
 pub mod model;
 pub mod scenario;
 pub mod sim;
+pub mod tape;
 
 /// The programs in the pages of the documentation; `tests/tests/docs` sees to it that each page that
 /// has some is here.

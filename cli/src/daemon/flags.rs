@@ -1,7 +1,7 @@
 //! The flags of supervisord: Supervisor's, and a few of our own.
 
 use crate::getopt::{GetoptError, getopt_with};
-use visor_core::config::Flag;
+use visor_core::config::{Flag, byte_size};
 use visor_core::text::py_repr;
 
 const SHORT: &str = "?hc:nvu:m:d:l:y:z:e:j:i:q:kta:s";
@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "format=",
     "record=",
     "record-masked=",
+    "record-maxbytes=",
 ];
 
 /// What the flags say to do.
@@ -55,6 +56,8 @@ pub struct Options {
     pub format: Format,
     /// `--record` or `--record-masked`.
     pub record: Option<Record>,
+    /// `--record-maxbytes`: the size at which a recording ends.
+    pub record_bytes_max: Option<u64>,
 }
 
 /// Where to write down what the daemon is told.
@@ -227,6 +230,10 @@ fn take(options: &mut Options, name: &str, shown: &str, value: String) -> Result
                 masked: true,
             });
         }
+        "record-maxbytes" => match byte_size(&value) {
+            Ok(bytes) => options.record_bytes_max = Some(bytes),
+            Err(_) => return bad("numbers of bytes, such as 500MB"),
+        },
         // It makes Supervisor profile itself. Accepted, so that no script breaks.
         "profile_options" => {}
         key => options.flags.push(Flag {
@@ -307,6 +314,7 @@ Beyond Supervisor:
       --runtime smol|std      what waits for events (default {runtime})
       --record FILE           write down everything the daemon is told, to be replayed
       --record-masked FILE    the same without passwords, environments and input of programs
+      --record-maxbytes N     the size at which a recording ends (default 1GB)
   replay FILE                 decide again what a recorded daemon decided, and compare
 ";
 
@@ -373,6 +381,8 @@ mod tests {
     fn our_own_options_name_their_values() {
         let expected = "invalid value for --runtime 'tokio': not one of smol, std";
         assert_eq!(refusal("--runtime tokio"), expected);
+        let expected = "invalid value for --record-maxbytes 'much': not one of numbers of bytes, such as 500MB";
+        assert_eq!(refusal("--record-maxbytes much"), expected);
     }
 
     #[test]

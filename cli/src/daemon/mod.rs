@@ -122,7 +122,11 @@ fn go(program: &str, options: Options) -> Result<i32, String> {
         ..needs::options(&path)
     };
     match options.task {
-        Task::Run => supervise(program, load, run, options.record),
+        Task::Run => {
+            let bytes_max = options.record_bytes_max.unwrap_or(BYTES_MAX);
+            let record = options.record.map(|record| (record, bytes_max));
+            supervise(program, load, run, record)
+        }
         Task::Check => Ok(check::check(load, options.format)),
         Task::Print => check::print_config(load, options.format),
     }
@@ -145,7 +149,7 @@ fn supervise(
     program: &str,
     load: LoadOptions,
     run: Run,
-    record: Option<Record>,
+    record: Option<(Record, u64)>,
 ) -> Result<i32, String> {
     let loaded = needs::load(load.clone()).map_err(|errors| explained(&errors))?;
     daemonize::mark_inherited_descriptors();
@@ -203,8 +207,8 @@ fn settle(config: &mut Config, messages: &mut rights::Messages) {
     }
 }
 
-fn recorder(record: &Record) -> Result<Recorder, String> {
-    Recorder::create(Path::new(&record.path), BYTES_MAX, record.masked).map_err(|error| {
+fn recorder((record, bytes_max): &(Record, u64)) -> Result<Recorder, String> {
+    Recorder::create(Path::new(&record.path), *bytes_max, record.masked).map_err(|error| {
         let name = visor_std::sys::error_name(&error);
         format!("could not record to {}: {name}", record.path)
     })

@@ -3,6 +3,7 @@
 use super::{ALL_BYTES_MAX, CONNECTIONS_MAX, UNSENT_BYTES_MAX, WAITING_BYTES_MAX};
 use super::{FOLLOW_SEND_TIME, IDLE_TIME, LINGER_TIME, REQUEST_TIME, SEND_TIME};
 use super::{Outgoing, Phase, Session, Work};
+#[cfg(not(feature = "serde"))]
 use crate::http::auth::Gate;
 use crate::http::server::{Connection, Next};
 use crate::http::{Response, Status};
@@ -114,7 +115,11 @@ impl Supervisor {
                 session.http.end();
                 break;
             };
-            match session.http.next(&Gate::new(server.credentials.as_ref())) {
+            #[cfg(feature = "serde")]
+            let gate = crate::supervisor::gate(server, self.marked);
+            #[cfg(not(feature = "serde"))]
+            let gate = Gate::new(server.credentials.as_ref());
+            match session.http.next(&gate) {
                 Next::More => break,
                 Next::Refused(status) => self.respond(now, conn, &Response::error(status)),
                 Next::Request(request) => self.route(now, conn, &request),

@@ -171,6 +171,12 @@ impl Supervisor {
 }
 
 impl Clients {
+    /// Through which server a client came.
+    #[cfg(feature = "serde")]
+    pub(crate) fn server_of(&self, conn: ConnId) -> Option<ServerId> {
+        self.sessions.get(&conn).map(|session| session.server)
+    }
+
     pub(crate) fn watch(&mut self, process: ProcessId, conn: ConnId) {
         self.watchers.entry(process).or_default().insert(conn);
     }

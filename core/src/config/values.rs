@@ -76,7 +76,10 @@ fn truth(text: &str) -> Option<bool> {
 }
 
 /// A number of bytes, with KB, MB or GB behind it in any case; negative ones are as 0.
-pub(super) fn byte_size(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// It is none; the text says so in the reference's words.
+pub fn byte_size(text: &str) -> Result<u64, String> {
     let units = [("kb", 1_u64 << 10), ("mb", 1 << 20), ("gb", 1 << 30)];
     let unit_at = text.len().saturating_sub(2);
     if let Some((number, unit)) = text.split_at_checked(unit_at) {

@@ -112,6 +112,12 @@ impl Channel {
         self.filter.next(data)
     }
 
+    /// Whether anything but the length of what the child wrote matters here.
+    #[cfg(feature = "serde")]
+    pub(crate) fn looks_inside(&self) -> bool {
+        self.syslog.is_some() || !self.filter.is_transparent()
+    }
+
     /// Whether PROCESS_LOG events are made of it.
     pub(crate) const fn makes_events(&self) -> bool {
         self.events

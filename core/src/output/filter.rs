@@ -74,6 +74,12 @@ impl OutputFilter {
         }
     }
 
+    /// Whether all is logged as it is.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn is_transparent(&self) -> bool {
+        self.capture.is_none() && self.stripper.is_none()
+    }
+
     /// The next part, which it takes off `data`; `None` means all of it has been read.
     pub fn next<'d>(&mut self, data: &mut &'d [u8]) -> Option<Segment<'d>> {
         let Some(capture) = &mut self.capture else {

@@ -8,7 +8,9 @@ use crate::group::server_url;
 use crate::logfile::LogFile;
 use crate::notice::Notice;
 use crate::process::Event;
-use crate::{Action, GroupId, ListenError, LogId, LogLevel, Now, ReadConfig, ServerId, Signal};
+use crate::{
+    Action, GroupId, ListenError, LogId, LogLevel, Now, ReadConfig, RecordingEnd, ServerId, Signal,
+};
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
@@ -287,6 +289,23 @@ impl Supervisor {
             }
         }
         self.up(now);
+    }
+
+    pub(super) fn on_recording_ended(&mut self, now: Now, end: &RecordingEnd) {
+        match end {
+            RecordingEnd::Full { bytes_max } => self.log(
+                now,
+                LogLevel::Warn,
+                format_args!(
+                    "the recording has its maximal size of {bytes_max} bytes and ends here"
+                ),
+            ),
+            RecordingEnd::Failed { error } => self.log(
+                now,
+                LogLevel::Error,
+                format_args!("the recording ends here, it could not be written: {error}"),
+            ),
+        }
     }
 
     /// Everything is open: processes may start.

@@ -130,7 +130,7 @@ impl Supervisor {
     }
 
     /// Whether what a process writes to a stream is given to anybody as events.
-    fn wants_log_events(&self, id: ProcessId, stream: Stream) -> bool {
+    pub(super) fn wants_log_events(&self, id: ProcessId, stream: Stream) -> bool {
         let kind = match stream {
             Stream::Stdout => EventKind::ProcessLogStdout,
             Stream::Stderr => EventKind::ProcessLogStderr,

@@ -5,6 +5,8 @@ mod groups;
 mod launch;
 mod life;
 mod logs;
+#[cfg(feature = "serde")]
+mod recorded;
 
 pub use groups::{AddError, RemoveError};
 pub use launch::Progress;
@@ -29,6 +31,8 @@ pub(crate) use events::Pools;
 use launch::Launch;
 pub(crate) use life::Reading;
 use life::{Phase, Stopping};
+#[cfg(feature = "serde")]
+pub(crate) use recorded::gate;
 
 /// What the core must know of the process it runs in.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -161,6 +165,9 @@ pub struct Supervisor {
     latest: Timestamp,
     /// Every change of state since somebody last looked, if somebody wants to look.
     transitions: Option<Vec<StateChange>>,
+    /// Clients have the marks of a masked recording instead of passwords.
+    #[cfg(feature = "serde")]
+    pub(crate) marked: bool,
 }
 
 impl Supervisor {
@@ -205,6 +212,8 @@ impl Supervisor {
             next_reading: 0,
             latest: now.mono,
             transitions: None,
+            #[cfg(feature = "serde")]
+            marked: false,
         };
         let messages = core::mem::take(&mut this.boot.messages);
         this.begin(now, ReadConfig { config, messages });
@@ -324,6 +333,7 @@ impl Supervisor {
             Input::Signal(signal) => self.on_signal(now, signal),
             Input::ConfigRead { result } => self.on_config_read(now, result),
             Input::PidfileWritten { result } => self.on_pidfile_written(now, result),
+            Input::RecordingEnded { end } => self.on_recording_ended(now, &end),
             Input::CommandChecked { process, result } => {
                 self.on_command_checked(now, process, result);
             }

@@ -175,10 +175,9 @@ impl<W: Waiting> Engine<W> {
     /// Until when to wait at most.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        match (self.core_deadline, self.retry_servers) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let recording = self.supervisor.deadline();
+        let deadlines = [self.core_deadline, self.retry_servers, recording];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The exit status, once the daemon has come to its end.
@@ -195,6 +194,9 @@ impl<W: Waiting> Engine<W> {
         }
         if self.core_deadline.is_some_and(|at| at <= self.now.mono) {
             self.feed(Input::Wake);
+        }
+        if self.supervisor.flush(self.now.mono) {
+            self.drain();
         }
     }
 
@@ -349,6 +351,7 @@ impl<W: Waiting> Engine<W> {
             {}
         }
         self.servers.clear();
+        self.supervisor.finish();
         self.exit = Some(status);
     }
 }

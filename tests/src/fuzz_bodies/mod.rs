@@ -6,9 +6,11 @@
 pub mod ansi;
 pub mod capture;
 pub mod config;
+pub mod ctl;
 pub mod http;
 pub mod listener;
 pub mod model;
+pub mod record;
 pub mod xmlrpc;
 
 /// Cuts bytes in three ways: not at all, after each byte, and in pieces of 1 to 16 bytes that
@@ -35,6 +37,12 @@ fn seeded(data: &[u8]) -> (u8, &[u8]) {
 /// Runs a body on inputs made of `words` and of noise: the same ones each time.
 #[cfg(test)]
 fn try_many(body: fn(&[u8]), words: &[&[u8]]) {
+    try_some(3000, body, words);
+}
+
+/// As `try_many`, for bodies that take long.
+#[cfg(test)]
+fn try_some(count: u32, body: fn(&[u8]), words: &[&[u8]]) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |limit: usize| {
         state ^= state << 13;
@@ -42,7 +50,7 @@ fn try_many(body: fn(&[u8]), words: &[&[u8]]) {
         state ^= state << 17;
         usize::try_from(state % limit as u64).unwrap()
     };
-    for _ in 0..3000 {
+    for _ in 0..count {
         let mut data = vec![u8::try_from(below(256)).unwrap()];
         for _ in 0..below(12) {
             let word = words[below(words.len())];
@@ -54,4 +62,35 @@ fn try_many(body: fn(&[u8]), words: &[&[u8]]) {
         }
         body(&data);
     }
+}
+
+/// Runs a body on the inputs of its corpus, which the fuzzer found and `fuzz/run` keeps small.
+#[cfg(test)]
+fn try_corpus(name: &str, body: fn(&[u8])) {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/");
+    let files = std::fs::read_dir(format!("{corpus}{name}")).expect("a corpus");
+    let mut count = 0;
+    for file in files {
+        let path = file.expect("an entry").path();
+        println!("{}", path.display());
+        body(&std::fs::read(path).expect("an input"));
+        count += 1;
+    }
+    assert!(count >= 10, "{count} inputs are no corpus");
+}
+
+#[cfg(test)]
+mod the_body_holds_on_what_the_fuzzer_found {
+    use super::try_corpus;
+
+    macro_rules! corpora {
+        ($($name:ident)*) => {$(
+            #[test]
+            fn $name() {
+                try_corpus(stringify!($name), super::$name::run);
+            }
+        )*};
+    }
+
+    corpora!(ansi capture config ctl http listener model record xmlrpc);
 }

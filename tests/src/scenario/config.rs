@@ -5,7 +5,10 @@ use visor_core::config::{Answer, FileContent, LoadOptions, Loader, Need, Step, U
 
 /// Reads a configuration. `[supervisord]` may be missing: most transcripts have nothing to say
 /// there.
-pub(super) fn read(text: &str) -> Result<ReadConfig, String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(text: &str) -> Result<ReadConfig, String> {
     let whole = if text.lines().any(|line| line.trim() == "[supervisord]") {
         text.to_owned()
     } else {

@@ -14,6 +14,7 @@ mod script;
 mod show;
 mod stage;
 
+pub use config::read as read_config;
 pub use script::{Arrange, Step, Tell};
 
 use script::{Line, Script};

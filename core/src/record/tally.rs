@@ -1,0 +1,222 @@
+//! A running digest of what a supervisor decided.
+
+use crate::{Action, LogId, SpawnSpec, Supervisor};
+use core::hash::{Hash, Hasher};
+use serde::{Deserialize, Serialize};
+
+/// How the activity log says what was sent instead of a call; the rest of the line shows it.
+const REFUSED_CALL: &[u8] = b"XML-RPC request data ";
+
+/// A count and a digest of actions, in order. The same on every machine.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub struct Tally {
+    count: u64,
+    digest: u64,
+}
+
+impl Tally {
+    /// One more action, just polled from this supervisor. Output that nothing looks into counts by
+    /// its length. `masked`: so does all that a masked recording hides or replaces.
+    pub fn add(&mut self, supervisor: &Supervisor, action: &Action, masked: bool) {
+        let mut digest = Digest(self.digest);
+        let is_told = digest.without_output(supervisor, action)
+            || (masked && digest.without_secrets(supervisor, action));
+        if !is_told {
+            action.hash(&mut digest);
+        }
+        self.digest = digest.finish();
+        self.count = self.count.wrapping_add(1);
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl From<(u64, u64)> for Tally {
+    fn from((count, digest): (u64, u64)) -> Self {
+        Self { count, digest }
+    }
+}
+
+impl From<Tally> for (u64, u64) {
+    fn from(tally: Tally) -> Self {
+        (tally.count, tally.digest)
+    }
+}
+
+/// FNV-1a over 64-bit words: fast enough for every byte that is sent, and independent of the
+/// machine's byte order.
+struct Digest(u64);
+
+impl Digest {
+    /// Takes a write of output that is the core's only to pass on; `false` leaves it to others.
+    fn without_output(&mut self, supervisor: &Supervisor, action: &Action) -> bool {
+        let Action::WriteLog { log, data } = action else {
+            return false;
+        };
+        let LogId::Child(id, stream) = log else {
+            return false;
+        };
+        if supervisor.looks_into_output(*id, *stream) {
+            return false;
+        }
+        log.hash(self);
+        self.write_usize(data.len());
+        true
+    }
+
+    /// Takes an action that may have secrets in it; `false` leaves it to others.
+    #[allow(clippy::wildcard_enum_match_arm)] // All others have none.
+    fn without_secrets(&mut self, supervisor: &Supervisor, action: &Action) -> bool {
+        core::mem::discriminant(action).hash(self);
+        match action {
+            Action::Spawn { spawn, spec } => {
+                spawn.hash(self);
+                self.spec(spec);
+            }
+            Action::CheckCommand { process, spec } => {
+                process.hash(self);
+                self.spec(spec);
+            }
+            Action::Listen { server, config } => {
+                server.hash(self);
+                config.address.hash(self);
+            }
+            Action::WriteStdin { spawn, data } if supervisor.is_listening(*spawn) => {
+                spawn.hash(self);
+                data.hash(self);
+            }
+            Action::WriteStdin { spawn, .. } => spawn.hash(self),
+            Action::SendConn { conn, data } => {
+                conn.hash(self);
+                self.folded(data);
+            }
+            Action::WriteLog { log, data } => {
+                log.hash(self);
+                let mut windows = data.windows(REFUSED_CALL.len());
+                let shown = windows.position(|window| window == REFUSED_CALL);
+                data.get(..shown.unwrap_or(data.len())).hash(self);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// What to run, without the values of the environment.
+    fn spec(&mut self, spec: &SpawnSpec) {
+        let keys = spec.environment.iter().map(|(key, _)| key);
+        keys.for_each(|key| key.hash(self));
+        (&spec.name, &spec.argv, spec.path.is_some(), &spec.directory).hash(self);
+        (spec.umask, &spec.user, spec.stdin, spec.redirect_stderr).hash(self);
+    }
+
+    /// Letters and digits are as good as any others: tokens and log files are among them.
+    fn folded(&mut self, data: &[u8]) {
+        for chunk in data.chunks(64) {
+            let mut folded = [0; 64];
+            for (to, from) in folded.iter_mut().zip(chunk) {
+                *to = super::mask::folded(*from);
+            }
+            self.write(folded.get(..chunk.len()).unwrap_or_default());
+        }
+    }
+
+    const fn word(&mut self, word: u64) {
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23);
+    }
+}
+
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Four at once: what one step waits for, the others do not.
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        if !blocks.is_empty() {
+            let mut lanes = [Self(self.0), Self(!self.0), Self(1), Self(2)];
+            for block in blocks {
+                let (words, _) = block.as_chunks::<8>();
+                for (lane, word) in lanes.iter_mut().zip(words) {
+                    lane.word(u64::from_le_bytes(*word));
+                }
+            }
+            lanes.iter().for_each(|lane| self.word(lane.0));
+        }
+        for chunk in rest.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.word(u64::from_le_bytes(word));
+        }
+        self.word(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    }
+
+    fn write_u8(&mut self, i: u8) {
+        self.word(u64::from(i));
+    }
+
+    fn write_u16(&mut self, i: u16) {
+        self.word(u64::from(i));
+    }
+
+    fn write_u32(&mut self, i: u32) {
+        self.word(u64::from(i));
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.word(i);
+    }
+
+    fn write_usize(&mut self, i: usize) {
+        self.word(u64::try_from(i).unwrap_or(u64::MAX));
+    }
+
+    fn write_i32(&mut self, i: i32) {
+        self.word(u64::from(i.cast_unsigned()));
+    }
+
+    fn write_i64(&mut self, i: i64) {
+        self.word(i.cast_unsigned());
+    }
+
+    fn write_isize(&mut self, i: isize) {
+        self.word(u64::try_from(i).unwrap_or(u64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_same_on_every_machine_and_depends_on_every_write() {
+        let writes: [fn(&mut Digest); 10] = [
+            |d| d.write(b"nine bytes"),
+            |d| d.write(b"and more than the thirty-two bytes of a block"),
+            |d| d.write_u8(1),
+            |d| d.write_u16(2),
+            |d| d.write_u32(3),
+            |d| d.write_u64(4),
+            |d| d.write_usize(5),
+            |d| d.write_i32(-6),
+            |d| d.write_i64(-7),
+            |d| d.write_isize(8),
+        ];
+        let mut digest = Digest(0);
+        for write in writes {
+            let before = digest.0;
+            write(&mut digest);
+            assert_ne!(digest.0, before);
+        }
+        assert_eq!(digest.finish(), 13_067_554_219_514_165_338);
+    }
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| visor_tests::fuzz_bodies::ctl::run(data));
