@@ -60,4 +60,5 @@ pub use pairs::key_value_pairs;
 pub use programs::NUMPROCS_MAX;
 pub use scan::{Cut, ScanError, ScannedOption, ScannedSection, scan};
 pub use show::{Secrets, settings_json, settings_text};
+#[cfg(feature = "ini")]
 pub use values::byte_size;
