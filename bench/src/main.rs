@@ -1,9 +1,9 @@
-//! `visor-bench [--short] [--rounds N] [--json FILE] [ROW…]`
+//! `visor-bench [--short] [--rounds N] [--sides smol,std,reference] [--json FILE] [ROW…]`
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use visor_bench::rows::{ALL, Run};
-use visor_bench::sides::Programs;
+use visor_bench::sides::{Programs, Side};
 
 fn main() -> ExitCode {
     match run() {
@@ -19,12 +19,14 @@ fn run() -> io::Result<()> {
     let mut short = false;
     let mut rounds = None;
     let mut json = None;
+    let mut sides: Option<String> = None;
     let mut names: Vec<String> = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--short" => short = true,
             "--rounds" => rounds = words.next().and_then(|n| n.parse().ok()),
+            "--sides" => sides = words.next(),
             "--json" => json = words.next(),
             name if ALL.iter().any(|(known, _)| *known == name) => names.push(word),
             other => {
@@ -35,8 +37,12 @@ fn run() -> io::Result<()> {
         }
     }
     let programs = Programs::find()?;
+    let wanted = |side: &Side| {
+        let listed = |list: &String| list.split(',').any(|name| name == side.name());
+        sides.as_ref().is_none_or(listed)
+    };
     let run = Run {
-        sides: programs.sides(),
+        sides: programs.sides().into_iter().filter(wanted).collect(),
         programs,
         rounds: rounds.unwrap_or(if short { 1 } else { 5 }),
         short,

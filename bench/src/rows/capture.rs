@@ -3,9 +3,12 @@
 use super::{Run, display, float};
 use crate::report::Row;
 use crate::sides::{Daemon, Scratch, Side, wait_for};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Throughput with one child and with a hundred, and the CPU it takes.
 pub(super) fn capture(run: &Run) -> io::Result<Vec<Row>> {
@@ -27,7 +30,14 @@ pub(super) fn capture(run: &Run) -> io::Result<Vec<Row>> {
             many.push(side.name(), rate);
         }
     }
-    one.note = "files, rotation at 50 MB; every byte of the logs is checked".to_owned();
+    for _ in 0..run.rounds.min(3) {
+        let (rate, spent) = bare(run, bytes)?;
+        one.push("floor", rate);
+        cpu.push("floor", spent);
+    }
+    one.note = "files, rotation at 50 MB; every byte of the logs is checked; \
+                floor: a loop of read and write, 64 KiB each, through a pipe of 256 KiB"
+        .to_owned();
     Ok(vec![one, cpu, many])
 }
 
@@ -59,6 +69,58 @@ fn flood(run: &Run, side: Side, children: usize, bytes: usize) -> io::Result<(f6
     }
     let total = float(children * bytes);
     Ok((total / 1e6 / seconds, spent / 1e9 / (total / 1e9)))
+}
+
+/// The same bytes through a loop that does nothing but read, write and rotate.
+fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
+    let scratch = Scratch::new()?;
+    let log = scratch.path("out.log");
+    let mut command = Command::new(&run.programs.child);
+    command.arg("flood").arg(bytes.to_string());
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (begun, cpu) = (Instant::now(), own_cpu_seconds());
+    let mut pipe = File::from(OwnedFd::from(
+        child
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("no pipe"))?,
+    ));
+    rustix::pipe::fcntl_setpipe_size(&pipe, 256 << 10)?;
+    let mut buffer = vec![0; 64 << 10];
+    let (mut left, mut files, mut size) = (bytes, 0, 0);
+    let mut file = File::create(&log)?;
+    while left > 0 {
+        let count = pipe.read(&mut buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_all(buffer.get(..count).unwrap_or_default())?;
+        left -= count;
+        size += count;
+        if size >= 50 << 20 {
+            files += 1;
+            size = 0;
+            std::fs::rename(&log, scratch.path(&format!("out.log.{files}")))?;
+            file = File::create(&log)?;
+        }
+    }
+    let (seconds, spent) = (begun.elapsed().as_secs_f64(), own_cpu_seconds() - cpu);
+    child.kill()?;
+    child.wait()?;
+    let total = float(bytes);
+    Ok((total / 1e6 / seconds, spent / (total / 1e9)))
+}
+
+fn own_cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+    .as_secs_f64()
 }
 
 fn backups(log: &Path) -> Vec<std::path::PathBuf> {
