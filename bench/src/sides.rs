@@ -136,10 +136,24 @@ pub struct Daemon {
     pub begun: u64,
 }
 
-/// As many as there may be: a daemon that is promised more refuses to start.
+/// Ten thousand programs need three each.
+const DESCRIPTORS: u64 = 65_536;
+
+/// As many as there may be: a daemon that is promised more refuses to start. Root may have more
+/// than it was given.
 fn descriptors() -> u64 {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.maximum.unwrap_or(65_536).min(65_536)
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let maximum = limit.maximum.unwrap_or(DESCRIPTORS);
+    let wanted = Rlimit {
+        current: limit.current,
+        maximum: Some(maximum.max(DESCRIPTORS)),
+    };
+    let _ = setrlimit(Resource::Nofile, wanted);
+    getrlimit(Resource::Nofile)
+        .maximum
+        .unwrap_or(DESCRIPTORS)
+        .min(DESCRIPTORS)
 }
 
 /// Nanoseconds of CLOCK_MONOTONIC.
@@ -167,7 +181,7 @@ impl Daemon {
             "[supervisord]\nlogfile={}\npidfile={}\nchildlogdir={}\nnodaemon=true\nsilent=true\n\
              minfds={}\nloglevel=warn\nuser=root\n[unix_http_server]\nfile={}\n\
              [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = \
-             supervisor.rpcinterface:make_main_rpcinterface\n{sections}",
+             supervisor.rpcinterface:make_main_rpcinterface\n[supervisorctl]\n{sections}",
             at("daemon.log"),
             at("daemon.pid"),
             at(""),
@@ -262,13 +276,25 @@ impl Daemon {
     /// # Errors
     /// It does not end.
     pub fn stop(mut self) -> io::Result<()> {
-        if let Some(pid) = i32::try_from(self.pid())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
+        self.end()?;
+        wait_for("the daemon's end", || self.child.try_wait().ok().flatten()).map(drop)
+    }
+
+    fn end(&self) -> io::Result<()> {
+        let raw = i32::try_from(self.pid()).ok();
+        if let Some(pid) = raw.and_then(rustix::process::Pid::from_raw) {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         }
-        wait_for("the daemon's end", || self.child.try_wait().ok().flatten()).map(drop)
+        Ok(())
+    }
+}
+
+/// A benchmark that gave up leaves nothing that runs.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) && self.end().is_ok() {
+            let _ = self.child.wait();
+        }
     }
 }
 

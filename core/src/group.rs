@@ -6,7 +6,6 @@ use crate::output::Channel;
 use crate::process::Process;
 use crate::text::{py_repr, shell_words};
 use crate::{GroupId, ProcessId, SpawnError, SpawnSpec, StdinSpec, Stream};
-use alloc::collections::BTreeMap;
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// A group that is active.
@@ -16,26 +15,24 @@ pub(crate) struct Group {
     pub(crate) config: Arc<GroupConfig>,
     /// Sorted by (priority, name).
     pub(crate) processes: Vec<ProcessId>,
-    by_name: BTreeMap<String, ProcessId>,
+    by_name: Vec<(Arc<ProcessConfig>, ProcessId)>,
     /// Its socket is being tried; until that is answered, nothing is started.
     pub(crate) pending: bool,
 }
 
 impl Group {
     pub(crate) fn new(id: GroupId, config: Arc<GroupConfig>, first: ProcessId) -> Self {
-        let mut sorted: Vec<&ProcessConfig> = config.processes.iter().collect();
+        let mut sorted: Vec<&Arc<ProcessConfig>> = config.processes.iter().collect();
         sorted.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
         let ids = (first.0..).map(ProcessId);
-        let named: Vec<(String, ProcessId)> = sorted
-            .into_iter()
-            .zip(ids)
-            .map(|(config, id)| (config.name.clone(), id))
-            .collect();
+        let mut by_name: Vec<_> = sorted.into_iter().cloned().zip(ids).collect();
+        let processes = by_name.iter().map(|(_, id)| *id).collect();
+        by_name.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Self {
             id,
             pending: false,
-            processes: named.iter().map(|(_, id)| *id).collect(),
-            by_name: named.into_iter().collect(),
+            processes,
+            by_name,
             config,
         }
     }
@@ -45,12 +42,16 @@ impl Group {
     }
 
     pub(crate) fn process(&self, name: &str) -> Option<ProcessId> {
-        self.by_name.get(name).copied()
+        let search = |(config, _): &(Arc<ProcessConfig>, _)| config.name.as_str().cmp(name);
+        let at = self.by_name.binary_search_by(search).ok()?;
+        self.by_name.get(at).map(|(_, id)| *id)
     }
 
     /// Processes by name: the order of `getAllProcessInfo`.
     pub(crate) fn by_name(&self) -> impl Iterator<Item = (&str, ProcessId)> {
-        self.by_name.iter().map(|(name, id)| (name.as_str(), *id))
+        self.by_name
+            .iter()
+            .map(|(config, id)| (config.name.as_str(), *id))
     }
 }
 
@@ -69,15 +70,15 @@ impl Daemon<'_> {
         id: ProcessId,
         group: &Group,
         config: Arc<ProcessConfig>,
+        birth: Arc<Birth>,
     ) -> Process {
-        let spec = self.spec(group, &config);
         let stdout = self.channel(id, group, Stream::Stdout, &config);
         let stderr = if config.redirect_stderr {
             Channel::unused(Stream::Stderr)
         } else {
             self.channel(id, group, Stream::Stderr, &config)
         };
-        Process::new(id, group.id, config, spec, stdout, stderr)
+        Process::new(id, group.id, config, birth, stdout, stderr)
     }
 
     fn channel(
@@ -106,8 +107,39 @@ impl Daemon<'_> {
         })
     }
 
-    /// What is spawned is worked out once; a restart costs nothing but the spawn.
-    fn spec(&self, group: &Group, config: &ProcessConfig) -> Result<Arc<SpawnSpec>, SpawnError> {
+    /// What the births of all processes of a group have in common.
+    pub(crate) fn birth(&self, group: &Group) -> Birth {
+        Birth {
+            group: group.id,
+            config: group.config.clone(),
+            server_url: self.server_url.map(String::from),
+            environment: self.config.environment.clone(),
+        }
+    }
+}
+
+/// What it takes to start the processes of a group, besides what each of them says itself. What is
+/// spawned is worked out at each start: kept, it would be half of what a process costs.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    group: GroupId,
+    config: Arc<GroupConfig>,
+    server_url: Option<String>,
+    /// The daemon's.
+    environment: Vec<(String, String)>,
+}
+
+impl Birth {
+    /// Whose socket the processes have as standard input, if they have one.
+    pub(crate) fn socket(&self) -> Option<GroupId> {
+        match self.config.kind {
+            GroupKind::Plain | GroupKind::Listener { .. } => None,
+            GroupKind::Fcgi(_) => Some(self.group),
+        }
+    }
+
+    /// What to spawn, or why that cannot be said.
+    pub(crate) fn spec(&self, config: &ProcessConfig) -> Result<Arc<SpawnSpec>, SpawnError> {
         let argv = shell_words(&config.command).map_err(|error| {
             let command = py_repr(&config.command);
             SpawnError::BadCommand(format!("can't parse command {command}: {error}"))
@@ -115,26 +147,6 @@ impl Daemon<'_> {
         if argv.is_empty() {
             return Err(SpawnError::BadCommand(String::from("command is empty")));
         }
-        let mut environment = alloc::vec![
-            (String::from("SUPERVISOR_ENABLED"), String::from("1")),
-            (String::from("SUPERVISOR_PROCESS_NAME"), config.name.clone()),
-            (
-                String::from("SUPERVISOR_GROUP_NAME"),
-                String::from(group.name())
-            ),
-        ];
-        if let Some(url) = config.serverurl.as_deref().or(self.server_url) {
-            environment.push((String::from("SUPERVISOR_SERVER_URL"), String::from(url)));
-        }
-        // What was read from a file has the daemon's entries in each program already.
-        let own = &config.environment;
-        let given = self.config.environment.iter();
-        environment.extend(
-            given
-                .filter(|(key, _)| !own.iter().any(|(name, _)| name == key))
-                .cloned(),
-        );
-        environment.extend(config.environment.iter().cloned());
         let path = config
             .environment
             .iter()
@@ -145,16 +157,35 @@ impl Daemon<'_> {
             name: config.name.clone(),
             argv,
             path,
-            environment,
+            environment: self.environment(config),
             directory: config.directory.clone(),
             umask: config.umask,
             user: config.user.clone(),
-            stdin: match group.config.kind {
-                GroupKind::Plain | GroupKind::Listener { .. } => StdinSpec::Pipe,
-                GroupKind::Fcgi(_) => StdinSpec::Socket(group.id),
-            },
+            stdin: self.socket().map_or(StdinSpec::Pipe, StdinSpec::Socket),
             redirect_stderr: config.redirect_stderr,
         }))
+    }
+
+    fn environment(&self, config: &ProcessConfig) -> Vec<(String, String)> {
+        let group = self.config.name.clone();
+        let mut environment = alloc::vec![
+            (String::from("SUPERVISOR_ENABLED"), String::from("1")),
+            (String::from("SUPERVISOR_PROCESS_NAME"), config.name.clone()),
+            (String::from("SUPERVISOR_GROUP_NAME"), group),
+        ];
+        if let Some(url) = config.serverurl.as_ref().or(self.server_url.as_ref()) {
+            environment.push((String::from("SUPERVISOR_SERVER_URL"), url.clone()));
+        }
+        // What was read from a file has the daemon's entries in each program already.
+        let own = &config.environment;
+        let given = self.environment.iter();
+        environment.extend(
+            given
+                .filter(|(key, _)| !own.iter().any(|(name, _)| name == key))
+                .cloned(),
+        );
+        environment.extend(own.iter().cloned());
+        environment
     }
 }
 

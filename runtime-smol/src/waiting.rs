@@ -4,13 +4,14 @@ use crate::alarm::Alarm;
 use crate::executors::Executors;
 use async_process::{Child, Command};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
-use smol::future::{FutureExt, pending};
+use smol::future::poll_fn;
 use smol::{Async, Task};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 use visor_core::{ExitStatus, Pid, SpawnError, SpawnId};
 use visor_std::engine::{Engine, Interest, Source, Waiting};
 use visor_std::sys::pipes::TheirEnds;
@@ -102,22 +103,21 @@ impl Smol {
 }
 
 /// An error of the wait shows to whoever reads or writes next.
+///
+/// Nobody else waits for this descriptor, so the one place for a waker that async-io has in it for
+/// each direction will do: it costs a third of the memory of `readable` and `writable`, which
+/// admit any number of tasks.
 async fn readiness(io: &Async<Fd>, interest: Interest) -> Interest {
-    let readable = async {
-        if !interest.read {
-            pending::<()>().await;
+    poll_fn(|cx| {
+        if interest.read && io.poll_readable(cx).is_ready() {
+            Poll::Ready(Interest::READ)
+        } else if interest.write && io.poll_writable(cx).is_ready() {
+            Poll::Ready(Interest::WRITE)
+        } else {
+            Poll::Pending
         }
-        let _ = io.readable().await;
-        Interest::READ
-    };
-    let writable = async {
-        if !interest.write {
-            pending::<()>().await;
-        }
-        let _ = io.writable().await;
-        Interest::WRITE
-    };
-    readable.or(writable).await
+    })
+    .await
 }
 
 impl Waiting for Smol {

@@ -124,13 +124,17 @@ fn once(run: &Run, side: Side, daemon: &Daemon, action: &str) -> io::Result<f64>
     )
 }
 
-/// Milliseconds from before the spawn to the end.
+/// Milliseconds from before the spawn to the end of what must succeed.
 fn timed(command: &mut Command) -> io::Result<f64> {
     let begun = Instant::now();
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command.spawn()?.wait()?;
-    Ok(begun.elapsed().as_secs_f64() * 1000.0)
+    let status = command.spawn()?.wait()?;
+    let millis = begun.elapsed().as_secs_f64() * 1000.0;
+    if status.success() {
+        return Ok(millis);
+    }
+    Err(io::Error::other(format!("{command:?}: {status}")))
 }

@@ -2,7 +2,6 @@
 
 use super::{Config, GroupConfig, GroupKind, LogTarget, ProcessConfig};
 use alloc::string::String;
-use alloc::vec::Vec;
 
 impl Config {
     /// A supervisor inside another program: no activity log, no console, no pidfile, no servers,
@@ -47,7 +46,7 @@ impl Config {
         priority: i64,
         processes: impl IntoIterator<Item = ProcessConfig>,
     ) -> Self {
-        let processes: Vec<ProcessConfig> = processes
+        let processes = processes
             .into_iter()
             .map(|mut process| {
                 for output in [&mut process.stdout, &mut process.stderr] {
@@ -55,7 +54,7 @@ impl Config {
                         output.logfile = LogTarget::None;
                     }
                 }
-                process
+                process.into()
             })
             .collect();
         self.groups.push(GroupConfig {

@@ -47,7 +47,7 @@ pub struct Changed {
 /// use visor_core::config::{Config, GroupConfig, GroupKind, ProcessConfig, diff};
 /// let with = |command: &str| Config {
 ///     groups: vec![GroupConfig { name: "web".into(), priority: 999, kind: GroupKind::Plain,
-///         processes: vec![ProcessConfig::new("web", command)] }],
+///         processes: vec![ProcessConfig::new("web", command).into()] }],
 ///     ..Config::default()
 /// };
 /// let diff = diff(&with("/bin/a"), &with("/bin/b"));
@@ -97,7 +97,7 @@ pub fn group_reasons(old: &GroupConfig, new: &GroupConfig) -> Vec<String> {
     }
     kind_reasons(&old.kind, &new.kind, &mut reasons);
     let mut before: BTreeMap<&str, &ProcessConfig> = BTreeMap::new();
-    before.extend(old.processes.iter().map(|one| (one.name.as_str(), one)));
+    before.extend(old.processes.iter().map(|one| (one.name.as_str(), &**one)));
     for process in &new.processes {
         let name = &process.name;
         match before.remove(name.as_str()) {
@@ -221,14 +221,14 @@ fn output_reasons(stream: &str, old: &OutputConfig, new: &OutputConfig, reasons:
 mod tests {
     use super::*;
     use crate::config::{AutoRestart, ServerAddress, User};
+    use alloc::sync::Arc;
     use alloc::vec;
-
     fn group(kind: GroupKind) -> GroupConfig {
         GroupConfig {
             name: "g".into(),
             priority: 999,
             kind,
-            processes: vec![ProcessConfig::new("a", "/bin/a")],
+            processes: vec![ProcessConfig::new("a", "/bin/a").into()],
         }
     }
 
@@ -253,7 +253,7 @@ mod tests {
         let one = |name: &str, command: &str| {
             let mut group = group(GroupKind::Plain);
             group.name = name.into();
-            group.processes = vec![ProcessConfig::new(name, command)];
+            group.processes = vec![ProcessConfig::new(name, command).into()];
             group
         };
         let of = |groups: Vec<GroupConfig>| Config {
@@ -305,10 +305,13 @@ mod tests {
             ("stderr_events_enabled", |p| p.stderr.events_enabled = true),
         ];
         for (key, change) in changes {
-            let reasons = after(GroupKind::Plain, |group| change(&mut group.processes[0]));
+            let reasons = after(GroupKind::Plain, |group| {
+                change(Arc::make_mut(&mut group.processes[0]))
+            });
             assert_eq!(reasons, [format!("a.{key}")]);
         }
-        let syslog = |group: &mut GroupConfig| group.processes[0].stdout.syslog = true;
+        let syslog =
+            |group: &mut GroupConfig| Arc::make_mut(&mut group.processes[0]).stdout.syslog = true;
         assert_eq!(after(GroupKind::Plain, syslog), ["a.stdout_syslog"]);
     }
 
@@ -348,7 +351,7 @@ mod tests {
     #[test]
     fn groups_differ_by_priority_kind_and_members() {
         assert_eq!(after(GroupKind::Plain, |g| g.priority = 1), ["priority"]);
-        let more = |g: &mut GroupConfig| g.processes.push(ProcessConfig::new("b", "/bin/b"));
+        let more = |g: &mut GroupConfig| g.processes.push(ProcessConfig::new("b", "/bin/b").into());
         assert_eq!(after(GroupKind::Plain, more), ["b (new)"]);
         let none = |g: &mut GroupConfig| g.processes.clear();
         assert_eq!(after(GroupKind::Plain, none), ["a (gone)"]);

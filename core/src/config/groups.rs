@@ -214,7 +214,10 @@ impl Groups<'_> {
             name: name.to_owned(),
             priority: priority.unwrap_or_default(),
             kind,
-            processes: programs::sorted(reader, name, processes),
+            processes: programs::sorted(reader, name, processes)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
         };
         self.list.push((section.to_owned(), group));
     }

@@ -3,7 +3,7 @@
 //! The shapes follow `supervisord.conf`; a field has the name of its key.
 
 use crate::{LogLevel, Signal};
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 /// A whole configuration.
@@ -192,8 +192,8 @@ pub struct GroupConfig {
     pub priority: i64,
     /// What kind of group it is.
     pub kind: GroupKind,
-    /// Its processes, sorted by (priority, name).
-    pub processes: Vec<ProcessConfig>,
+    /// Its processes, sorted by (priority, name). Shared with what is made of them.
+    pub processes: Vec<Arc<ProcessConfig>>,
 }
 
 /// What a group is besides a list of processes.

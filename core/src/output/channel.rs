@@ -8,7 +8,7 @@ use crate::text::py_repr;
 use crate::{Action, LogId, LogLevel, Now, ProcessId, Stream};
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 /// Longest line sent to the system's log, in bytes; longer ones are sent in parts.
 const SYSLOG_LINE_MAX: usize = 1024;
@@ -24,7 +24,7 @@ pub(crate) struct Channel {
     /// Keeps characters whole in the events made of what is logged and of what is captured.
     pub(crate) log_text: Utf8Carry,
     pub(crate) capture_text: Utf8Carry,
-    file: Option<LogFile>,
+    file: Option<Box<LogFile>>,
     /// The start of a line whose end has not come yet, for the system's log.
     syslog: Option<Vec<u8>>,
 }
@@ -61,7 +61,8 @@ impl Channel {
             events: config.events_enabled && !protocol,
             log_text: Utf8Carry::default(),
             capture_text: Utf8Carry::default(),
-            file: path.map(|path| LogFile::new(id, path, config.maxbytes, config.backups)),
+            file: path
+                .map(|path| Box::new(LogFile::new(id, path, config.maxbytes, config.backups))),
             syslog: config.syslog.then(Vec::new),
         }
     }
@@ -99,12 +100,12 @@ impl Channel {
         }
     }
 
-    pub(crate) const fn file_mut(&mut self) -> Option<&mut LogFile> {
-        self.file.as_mut()
+    pub(crate) fn file_mut(&mut self) -> Option<&mut LogFile> {
+        self.file.as_deref_mut()
     }
 
     pub(crate) fn path(&self) -> Option<&str> {
-        self.file.as_ref().map(LogFile::path)
+        self.file.as_deref().map(LogFile::path)
     }
 
     /// The next part of what the child wrote, taken off `data`.

@@ -2,7 +2,7 @@
 
 use super::ansi::AnsiStripper;
 use super::tokens::{Piece, TokenScanner};
-use alloc::{borrow::Cow, collections::VecDeque, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, collections::VecDeque, vec::Vec};
 
 /// Sorts the output of one stream of one child into what is logged and what is captured, and
 /// removes escape sequences from either. A new one for each start of the process.
@@ -23,8 +23,8 @@ use alloc::{borrow::Cow, collections::VecDeque, vec::Vec};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OutputFilter {
-    capture: Option<Capture>,
-    stripper: Option<AnsiStripper>,
+    capture: Option<Box<Capture>>,
+    stripper: Option<Box<AnsiStripper>>,
 }
 
 /// Capture mode.
@@ -66,11 +66,13 @@ impl OutputFilter {
     #[must_use]
     pub fn new(capture_maxbytes: u64, strip_ansi: bool) -> Self {
         Self {
-            capture: (capture_maxbytes > 0).then(|| Capture {
-                max_bytes: usize::try_from(capture_maxbytes).unwrap_or(usize::MAX),
-                ..Capture::default()
+            capture: (capture_maxbytes > 0).then(|| {
+                Box::new(Capture {
+                    max_bytes: usize::try_from(capture_maxbytes).unwrap_or(usize::MAX),
+                    ..Capture::default()
+                })
             }),
-            stripper: strip_ansi.then(AnsiStripper::default),
+            stripper: strip_ansi.then(Box::default),
         }
     }
 
@@ -97,7 +99,7 @@ impl OutputFilter {
                 Piece::Text(text) => strip(&mut self.stripper, text),
                 Piece::Token => {
                     capture.ended = was_inside;
-                    let held = self.stripper.as_mut().map_or(&[][..], AnsiStripper::finish);
+                    let held = self.stripper.as_mut().map_or(&[][..], |s| s.finish());
                     Cow::Borrowed(held)
                 }
             };
@@ -144,7 +146,7 @@ impl Capture {
     }
 }
 
-fn strip<'d>(stripper: &mut Option<AnsiStripper>, text: Cow<'d, [u8]>) -> Cow<'d, [u8]> {
+fn strip<'d>(stripper: &mut Option<Box<AnsiStripper>>, text: Cow<'d, [u8]>) -> Cow<'d, [u8]> {
     match (stripper, text) {
         (None, text) => text,
         (Some(stripper), Cow::Borrowed(text)) => stripper.strip(text),

@@ -4,7 +4,7 @@ use super::{Child, Event, State};
 use super::{HOT_LIFE, HOT_PACE, HOT_RESTARTS_MAX, Process, Step};
 use crate::cx::Cx;
 use crate::text::py_repr;
-use crate::{Action, ExitStatus, LogLevel, Pid, Signal, SpawnError, StdinSpec};
+use crate::{Action, ExitStatus, LogLevel, Pid, Signal, SpawnError};
 use alloc::{format, string::String};
 use core::time::Duration;
 
@@ -23,24 +23,25 @@ impl Process {
             since: cx.now.mono,
         };
         let state = State::Starting { child };
-        match &self.spec {
+        match self.spec() {
             Ok(spec) => {
-                if let StdinSpec::Socket(group) = spec.stdin
-                    && let Some(line) = cx.sockets.acquire(group, cx.out)
-                {
-                    cx.log(LogLevel::Info, format_args!("{line}"));
+                if let Some(group) = self.birth.socket() {
+                    self.holds_socket = true;
+                    if let Some(line) = cx.sockets.acquire(group, cx.out) {
+                        cx.log(LogLevel::Info, format_args!("{line}"));
+                    }
                 }
                 self.stdout.open(cx.out);
                 self.stderr.open(cx.out);
                 cx.act(Action::Spawn {
                     spawn: child.spawn,
-                    spec: spec.clone(),
+                    spec,
                 });
                 state.into()
             }
             Err(error) => Step {
                 state,
-                then: Some(Event::SpawnFailed(error.clone())),
+                then: Some(Event::SpawnFailed(error)),
             },
         }
     }
@@ -117,8 +118,8 @@ impl Process {
     pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
         self.stdout.close(cx.out);
         self.stderr.close(cx.out);
-        if let Ok(spec) = &self.spec
-            && let StdinSpec::Socket(group) = spec.stdin
+        if core::mem::take(&mut self.holds_socket)
+            && let Some(group) = self.birth.socket()
             && let Some(line) = cx.sockets.release(group, cx.out)
         {
             cx.log(LogLevel::Info, format_args!("{line}"));

@@ -15,6 +15,7 @@ pub use view::{ProcessInfo, describe};
 
 use crate::config::{AutoRestart, ProcessConfig};
 use crate::cx::Cx;
+use crate::group::Birth;
 use crate::notice::{Notice, StateChange};
 use crate::output::Channel;
 use crate::{Action, ExitStatus, GroupId, LogLevel, Pid, ProcessId, Signal, SignalError};
@@ -76,8 +77,8 @@ pub(crate) struct Process {
     pub(crate) group: GroupId,
     /// `group:name`, or `name` where both are the same.
     pub(crate) config: Arc<ProcessConfig>,
-    /// What to spawn, or why that cannot be said.
-    pub(crate) spec: Result<Arc<SpawnSpec>, SpawnError>,
+    /// What else it takes to start it.
+    birth: Arc<Birth>,
     state: State,
     /// Failed starts in a row. A stop does not reset it; a success, giving up or an exit does.
     failures: u32,
@@ -93,6 +94,8 @@ pub(crate) struct Process {
     pub(crate) stopped: Option<UnixTime>,
     /// Whether the exit is the end of a stop that could not be signalled.
     stop_wanted: bool,
+    /// It counts among the users of its group's socket.
+    holds_socket: bool,
     /// Its standard input takes no more.
     pub(crate) stdin_closed: bool,
     /// What was written to its standard input and has not been taken yet, at most.
@@ -107,7 +110,7 @@ impl Process {
         id: ProcessId,
         group: GroupId,
         config: Arc<ProcessConfig>,
-        spec: Result<Arc<SpawnSpec>, SpawnError>,
+        birth: Arc<Birth>,
         stdout: Channel,
         stderr: Channel,
     ) -> Self {
@@ -115,7 +118,7 @@ impl Process {
             id,
             group,
             config,
-            spec,
+            birth,
             state: State::Stopped,
             failures: 0,
             hot: 0,
@@ -124,11 +127,22 @@ impl Process {
             started: None,
             stopped: None,
             stop_wanted: false,
+            holds_socket: false,
             stdin_closed: false,
             stdin_queued_bytes: 0,
             stdout,
             stderr,
         }
+    }
+
+    /// What to spawn, or why that cannot be said.
+    pub(crate) fn spec(&self) -> Result<Arc<SpawnSpec>, SpawnError> {
+        self.birth.spec(&self.config)
+    }
+
+    /// Whether its standard input is a pipe to write to.
+    pub(crate) fn has_stdin(&self) -> bool {
+        self.birth.socket().is_none()
     }
 
     /// Takes in an event, and everything that follows from it.

@@ -14,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 /// What secrets are replaced with where their length matters, byte by byte.
 pub(super) const MASK: u8 = b'x';
@@ -111,7 +112,7 @@ impl Masker {
             .groups
             .iter_mut()
             .flat_map(|group| &mut group.processes);
-        let environments = processes.map(|process| &mut process.environment);
+        let environments = processes.map(|process| &mut Arc::make_mut(process).environment);
         for environment in environments.chain([&mut config.supervisord.environment]) {
             for (_, value) in environment {
                 self.rename(value);

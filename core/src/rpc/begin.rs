@@ -127,7 +127,7 @@ impl Supervisor {
     /// The one process a client means by a name.
     pub(crate) fn named_process(&self, name: &str) -> Result<&Process, Fault> {
         match self.named(name)? {
-            Named::One(id) => self.processes.get(&id),
+            Named::One(id) => self.processes.get(&id).map(|process| &**process),
             Named::Group(_) => None,
         }
         .ok_or_else(|| FaultKind::BadName.about(name))
@@ -145,7 +145,7 @@ impl Supervisor {
             .values()
             .filter_map(|id| self.groups.get(id))
             .flat_map(|group| group.by_name().map(move |(_, id)| (group.name(), id)))
-            .filter_map(|(group, id)| Some((group, self.processes.get(&id)?)))
+            .filter_map(|(group, id)| Some((group, &**self.processes.get(&id)?)))
     }
 
     pub(crate) fn group_name(&self, process: &Process) -> &str {
@@ -260,7 +260,7 @@ impl Supervisor {
         text: &str,
     ) -> Result<(), Fault> {
         let signal = signal_of(text).ok_or_else(|| FaultKind::BadSignal.about(text))?;
-        let state = self.processes.get(&id).map(Process::state);
+        let state = self.processes.get(&id).map(|process| process.state());
         if !state.is_some_and(ProcessState::is_signallable) {
             return Err(FaultKind::NotRunning.about(label));
         }

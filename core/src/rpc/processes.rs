@@ -159,16 +159,14 @@ impl Supervisor {
     /// Whether the command could be executed is asked before anything else, as the reference does:
     /// a typing error is a fault of its own, not a failed start.
     fn check_command(&mut self, _now: Now, conn: ConnId, id: ProcessId, task: &mut Processes) {
-        match self.processes.get(&id).map(|process| &process.spec) {
+        match self.processes.get(&id).map(|process| process.spec()) {
             Some(Ok(spec)) => {
                 self.clients.checks.entry(id).or_default().push_back(conn);
-                self.out.push_back(Action::CheckCommand {
-                    process: id,
-                    spec: spec.clone(),
-                });
+                self.out
+                    .push_back(Action::CheckCommand { process: id, spec });
             }
             Some(Err(error)) => {
-                let fault = command_fault(error, "");
+                let fault = command_fault(&error, "");
                 task.finish(id, Err(fault));
             }
             None => task.finish(id, Err(FaultKind::AbnormalTermination.bare())),
@@ -185,7 +183,7 @@ impl Supervisor {
             return;
         }
         self.send(now, id, Event::Stop);
-        let state = self.processes.get(&id).map(Process::state);
+        let state = self.processes.get(&id).map(|process| process.state());
         if !task.wait || state.is_none_or(ProcessState::is_stopped) {
             task.finish(id, Ok(()));
         } else {
@@ -225,7 +223,7 @@ impl Supervisor {
         if waiting.step != Step::Check {
             return None;
         }
-        let before = self.processes.get(&id).map(Process::state)?;
+        let before = self.processes.get(&id).map(|process| process.state())?;
         if before.is_running() {
             return Some(Err(FaultKind::AlreadyStarted.about(&*waiting.label)));
         }
@@ -234,7 +232,7 @@ impl Supervisor {
         }
         waiting.step = if wait { Step::Start } else { Step::Launch };
         self.send(now, id, Event::Start);
-        let after = self.processes.get(&id).map(Process::state);
+        let after = self.processes.get(&id).map(|process| process.state());
         match after {
             Some(ProcessState::Starting) => None,
             Some(ProcessState::Running) => Some(Ok(())),

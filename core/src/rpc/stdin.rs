@@ -4,7 +4,7 @@ use super::fault::{Fault, FaultKind};
 use super::task::{Begun, Task};
 use crate::supervisor::{Due, Supervisor};
 use crate::xmlrpc::Value;
-use crate::{Action, ConnId, Now, ProcessState, SpawnId, StdinSpec};
+use crate::{Action, ConnId, Now, ProcessState, SpawnId};
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
@@ -45,9 +45,7 @@ impl Supervisor {
             return Err(FaultKind::NotRunning.about(name));
         };
         let spawn = child.spawn;
-        let spec = process.spec.as_ref();
-        let has_pipe = spec.is_ok_and(|spec| spec.stdin == StdinSpec::Pipe);
-        if process.stdin_closed || !has_pipe {
+        if process.stdin_closed || !process.has_stdin() {
             return Err(FaultKind::NoFile.about(name));
         }
         let behind_others = process.stdin_queued_bytes > 0;

@@ -8,7 +8,7 @@ use crate::group::{Daemon, Group, is_auto};
 use crate::notice::Notice;
 use crate::process::{Event, Process};
 use crate::{GroupId, LogLevel, Now, ProcessId};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// Why a group was not added.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,18 +85,19 @@ impl Supervisor {
             server_url: self.server_url.as_deref(),
             names: &mut self.names,
         };
+        let birth = Arc::new(daemon.birth(group));
         for config in &group.config.processes {
             let Some(id) = group.process(&config.name) else {
                 continue;
             };
-            let mut process = daemon.process(id, group, Arc::new(config.clone()));
+            let mut process = daemon.process(id, group, config.clone(), birth.clone());
             if is_auto(&config.stdout.logfile) {
                 process.stdout.create(&mut self.out);
             }
             if is_auto(&config.stderr.logfile) {
                 process.stderr.create(&mut self.out);
             }
-            self.processes.insert(id, process);
+            self.processes.insert(id, Box::new(process));
         }
     }
 
@@ -212,6 +213,8 @@ impl Supervisor {
     /// The process `name` of the group `group`.
     pub(crate) fn find(&self, group: &str, name: &str) -> Option<&Process> {
         let group = self.groups.get(self.group_names.get(group)?)?;
-        self.processes.get(&group.process(name)?)
+        self.processes
+            .get(&group.process(name)?)
+            .map(|process| &**process)
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 use crate::{ProcessInfo, ProcessState, Timestamp};
 use crate::{ServerId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 pub(crate) use events::Pools;
 use launch::Launch;
 pub(crate) use life::Reading;
@@ -93,7 +93,7 @@ pub(crate) enum Due {
 ///         name: "web".into(),
 ///         priority: 999,
 ///         kind: GroupKind::Plain,
-///         processes: vec![web],
+///         processes: vec![web.into()],
 ///     }],
 ///     ..Config::default()
 /// };
@@ -140,7 +140,8 @@ pub struct Supervisor {
     pub(crate) group_names: BTreeMap<String, GroupId>,
     /// Groups in start order.
     pub(crate) group_order: BTreeSet<(i64, String, GroupId)>,
-    pub(crate) processes: BTreeMap<ProcessId, Process>,
+    /// Boxed: a map that grows at its end is half empty, and a process is large.
+    pub(crate) processes: BTreeMap<ProcessId, Box<Process>>,
     /// Whose child a spawn is. Only living attempts are in here.
     pub(crate) spawns: BTreeMap<SpawnId, ProcessId>,
     sockets: Sockets,

@@ -152,6 +152,11 @@ fn write_value(out: &mut String, value: &Value) {
 /// Text within an element. Characters that no XML document can contain become U+FFFD: a log may
 /// hold any byte, and its reader must get an answer that parses.
 fn escape(out: &mut String, text: &str) {
+    // Nearly all text is plain, which its bytes tell sooner than its characters.
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        return;
+    }
     let mut rest = text;
     while let Some(at) = rest.find(needs_escape) {
         let (plain, tail) = rest.split_at(at);
@@ -166,6 +171,12 @@ fn escape(out: &mut String, text: &str) {
         rest = chars.as_str();
     }
     out.push_str(rest);
+}
+
+/// Whether a byte can be no part of a character that needs an escape: U+FFFE and U+FFFF begin with
+/// 0xef.
+const fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && !matches!(byte, b'&' | b'<' | b'>' | 0xef)
 }
 
 const fn needs_escape(c: char) -> bool {

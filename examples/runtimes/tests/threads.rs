@@ -22,7 +22,7 @@ fn supervise(command: &str, done: impl Fn(&str) -> bool + Send + 'static) -> (i3
             name: "program".into(),
             priority: 999,
             kind: GroupKind::Plain,
-            processes: vec![process],
+            processes: vec![process.into()],
         }],
         ..Config::default()
     };

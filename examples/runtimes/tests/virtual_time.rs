@@ -14,7 +14,7 @@ fn config(processes: Vec<ProcessConfig>) -> Config {
                 name: process.name.clone(),
                 priority: 999,
                 kind: GroupKind::Plain,
-                processes: vec![process],
+                processes: vec![process.into()],
             })
             .collect(),
         ..Config::default()

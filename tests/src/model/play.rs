@@ -378,7 +378,7 @@ impl Core {
             name: process.name.clone(),
             priority: process.priority,
             kind: GroupKind::Plain,
-            processes: vec![process.clone()],
+            processes: vec![process.clone().into()],
         };
         let config = Config {
             groups: configs.iter().map(group).collect(),

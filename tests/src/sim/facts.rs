@@ -77,7 +77,7 @@ impl Facts {
         let group = self.available.groups.iter().find(|g| g.name == group)?;
         let config = group.processes.iter().find(|p| p.name == name)?;
         Some(Fact {
-            config: Arc::new(config.clone()),
+            config: config.clone(),
             group: (group.priority, group.name.clone()),
             fcgi: match group.kind {
                 GroupKind::Fcgi(_) => true,

@@ -2,6 +2,7 @@
 //! most faults off, so that rare combinations of the others are reached (swarm testing).
 
 use super::random::Random;
+use std::sync::Arc;
 use visor_core::config::{
     AutoRestart, Config, FcgiSocket, GroupConfig, GroupKind, LogTarget, OutputConfig,
     ProcessConfig, ServerAddress, ServerConfig, SupervisordConfig,
@@ -155,7 +156,10 @@ fn group(random: &mut Random, members: &[String]) -> GroupConfig {
             (name, names)
         }
     };
-    let processes = names.iter().map(|name| process(random, name)).collect();
+    let processes = names
+        .iter()
+        .map(|name| process(random, name).into())
+        .collect();
     let kind = if random.chance(100) {
         GroupKind::Fcgi(FcgiSocket {
             address: ServerAddress::Unix {
@@ -216,7 +220,7 @@ fn listener(random: &mut Random, name: &str, ticks: bool) -> GroupConfig {
         buffer_size: u32::try_from(random.between(1, 12)).unwrap_or(1),
         events,
     };
-    for process in &mut group.processes {
+    for process in group.processes.iter_mut().map(Arc::make_mut) {
         process.redirect_stderr = false;
     }
     group

@@ -15,7 +15,7 @@ fn one(method: &str, params: Value) -> Value {
 #[test]
 fn the_configuration_of_every_process_is_told() {
     let mut daemon = Daemon::with(&[("web", "web"), ("g", "a"), ("g", "b")], |config| {
-        let web = &mut config.groups[1].processes[0];
+        let web = alloc::sync::Arc::make_mut(&mut config.groups[1].processes[0]);
         web.directory = Some("/srv".into());
         web.user = Some(User {
             name: "www".into(),
@@ -30,7 +30,7 @@ fn the_configuration_of_every_process_is_told() {
         web.stderr.syslog = true;
         web.stderr.maxbytes = u64::MAX;
         web.serverurl = Some("unix:///s".into());
-        let a = &mut config.groups[0].processes[0];
+        let a = alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]);
         a.autorestart = AutoRestart::Never;
         a.stdout.logfile = LogTarget::Auto;
         a.stdout.events_enabled = true;
@@ -305,7 +305,7 @@ fn what_has_changed_is_told_when_the_configuration_was_read() {
     let conn = daemon.begin_call("supervisor.reloadConfig", &[]);
     assert_eq!(daemon.end_call(conn), None);
     let mut config = Daemon::config(&[("kept", "k"), ("changed", "c"), ("new", "n")]);
-    config.groups[0].processes[0].priority = 5;
+    alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]).priority = 5;
     let read = ReadConfig {
         config,
         messages: vec![],

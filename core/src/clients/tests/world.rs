@@ -47,13 +47,13 @@ impl Daemon {
 
     /// Programs by group and name, each with a log, one server, and a log of the daemon.
     pub(super) fn config(programs: &[(&str, &str)]) -> Config {
-        let mut groups: BTreeMap<&str, Vec<ProcessConfig>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for (group, name) in programs {
             let mut process = ProcessConfig::new(name, &format!("/bin/{name} x"));
             process.stdout.logfile = LogTarget::File(format!("/log/{group}-{name}"));
             process.stderr.logfile = LogTarget::None;
             process.autostart = false;
-            groups.entry(group).or_default().push(process);
+            groups.entry(group).or_default().push(process.into());
         }
         let mut config = Config {
             groups: groups

@@ -38,7 +38,7 @@ fn listeners(name: &str, events: &str, count: usize) -> GroupConfig {
             buffer_size: 50,
             events: events.split(',').map(String::from).collect(),
         },
-        processes: names.map(|name| program(&name)).collect(),
+        processes: names.map(|name| program(&name).into()).collect(),
     }
 }
 
@@ -48,7 +48,7 @@ impl World {
             name: "shop".into(),
             priority: 999,
             kind: GroupKind::Plain,
-            processes: vec![program("web")],
+            processes: vec![program("web").into()],
         });
         let mut config = Config {
             groups,

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
                 name,
                 priority: n,
                 kind: GroupKind::Plain,
-                processes: vec![process],
+                processes: vec![process.into()],
             }
         })
         .collect();
