@@ -5,10 +5,9 @@
 //! 10,000 programs in less than 100 ms, and ten times the programs in ten times the time.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
-use visor_core::config::{Answer, FileContent, LoadOptions, Loader, Need, Step, User};
+use visor_bench::configuration::{read, text};
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -27,8 +26,8 @@ fn main() -> io::Result<()> {
         given
     };
     for count in counts {
-        let text = configuration(count);
-        let best = (0..5).map(|_| read(&text, count)).min().unwrap_or_default();
+        let text = text(count);
+        let best = (0..5).map(|_| timed(&text)).min().unwrap_or_default();
         let each = best.as_secs_f64() * 1e6 / f64::from(count);
         let total = best.as_secs_f64() * 1e3;
         writeln!(out, "{count:>9} {total:>10.1} {each:>14.2}")?;
@@ -36,69 +35,14 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Programs as people write them: names, logs, an environment, expansions, comments.
-fn configuration(count: u32) -> String {
-    let mut text = String::from("[supervisord]\nenvironment=LANG=\"C.UTF-8\"\n");
-    for number in 0..count {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "\n[program:service-{number}]\n\
-             command=/usr/bin/service --number {number} --config %(here)s/service.conf\n\
-             directory=/srv/%(program_name)s\n\
-             environment=NUMBER=\"{number}\",HOME=\"/srv\"\n\
-             user=www-data ; not root\n\
-             priority={}\n\
-             autorestart=true\n\
-             stopwaitsecs=30\n\
-             redirect_stderr=true\n\
-             stdout_logfile=/var/log/%(program_name)s.log\n\
-             stdout_logfile_maxbytes=10MB\n",
-            number % 1000
-        );
-    }
-    text
-}
-
-fn read(text: &str, count: u32) -> Duration {
-    let variables = (0..30).map(|number| (format!("VARIABLE_{number}"), "value".to_owned()));
-    let mut loader = Loader::new(LoadOptions {
-        path: "/etc/supervisord.conf".to_owned(),
-        environment: variables.collect(),
-        current_dir: "/".to_owned(),
-        temp_dir: "/tmp".to_owned(),
-        ..LoadOptions::default()
-    });
+fn timed(text: &str) -> Duration {
     let began = processor_time();
-    let loaded = loop {
-        match loader.poll() {
-            Step::Need(need) => loader.answer(match need {
-                Need::File { .. } => Answer::File(Ok(FileContent {
-                    bytes: text.as_bytes().to_vec(),
-                    mode: None,
-                })),
-                Need::Glob { .. } => Answer::Paths(Vec::new()),
-                Need::Directory { .. } => Answer::Directory(true),
-                Need::UserNamed { name } => {
-                    let (uid, gid) = (33, 33);
-                    Answer::User(Some(User { name, uid, gid }))
-                }
-                Need::UserNumbered { .. } => Answer::User(None),
-                Need::GroupNamed { .. } | Need::GroupNumbered { .. } => Answer::Group(None),
-                Need::Home { .. } => Answer::Home(None),
-            }),
-            Step::Done(loaded) => break loaded,
-            Step::Failed(errors) => {
-                let _ = writeln!(io::stderr(), "Error: {errors}");
-                std::process::exit(1);
-            }
-        }
-    };
+    let loaded = read(text);
     let took = processor_time().saturating_sub(began);
-    assert_eq!(
-        loaded.config.groups.len(),
-        usize::try_from(count).unwrap_or(0)
-    );
+    if let Err(errors) = loaded {
+        let _ = writeln!(io::stderr(), "Error: {errors}");
+        std::process::exit(1);
+    }
     took
 }
 

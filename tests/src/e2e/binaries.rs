@@ -113,7 +113,8 @@ fn binary_directory() -> PathBuf {
     let built = std::fs::read_to_string(&stamp).unwrap_or_default();
     if run.is_empty() || built != run {
         let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--quiet", "--package", "visor", "--bins"])
+            .args(["build", "--quiet", "--bins", "--package", "visor"])
+            .args(["--package", "visor-bench"])
             .arg("--target-dir")
             .arg(&target)
             .current_dir(workspace())
