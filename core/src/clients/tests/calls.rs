@@ -409,7 +409,9 @@ fn a_process_that_goes_while_it_is_to_be_started_is_a_fault() {
 #[test]
 fn a_log_that_was_there_before_counts_for_its_rotation() {
     let mut daemon = Daemon::with(&[("web", "web")], |config| {
-        config.groups[0].processes[0].stdout.maxbytes = 100;
+        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0])
+            .stdout
+            .maxbytes = 100;
     });
     daemon.files.insert("/log/web-web".into(), vec![b'x'; 99]);
     daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
