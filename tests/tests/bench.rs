@@ -17,13 +17,13 @@ fn rows(names: &[&str]) -> Vec<Value> {
         .args(["--short", "--json"])
         .arg(&json)
         .args(names)
-        .env("VISOR_REFERENCE_BIN", supervisord.parent().unwrap())
+        .env("VISOR_REFERENCE_BIN", supervisord.with_file_name(""))
         .output()
-        .unwrap();
+        .expect("the benchmark starts");
     let text = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{names:?}: {text}");
-    let rows = std::fs::read(&json).unwrap();
-    serde_json::from_slice(&rows).unwrap()
+    let rows = std::fs::read(&json).expect("the rows were written");
+    serde_json::from_slice(&rows).expect("the rows are JSON")
 }
 
 /// Every row has numbers of both runtimes, and of the reference too unless it is not asked for.

@@ -22,7 +22,10 @@ impl Supervisor {
             Stream::Stderr => process.stderr.looks_inside(),
         };
         self.activity.wants(LogLevel::Debug)
-            || self.processes.get(&id).is_some_and(channel)
+            || self
+                .processes
+                .get(&id)
+                .is_some_and(|process| channel(process))
             || self.wants_log_events(id, stream)
             || self.is_listener(id)
     }
