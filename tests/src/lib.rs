@@ -8,6 +8,7 @@ pub mod fuzz_bodies;
 pub mod load;
 pub mod model;
 pub mod scenario;
+pub mod search;
 pub mod sim;
 pub mod tape;
 

@@ -20,7 +20,7 @@ const READ_BYTES: u64 = 64 << 10;
 const TRUNCATED: &[u8] = b"==> File truncated <==\n";
 
 /// A client that follows a log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follow {
     log: LogId,
     path: String,

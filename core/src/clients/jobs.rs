@@ -14,7 +14,7 @@ use alloc::{format, string::String, vec::Vec};
 const MULTICALL_BYTES_MAX: usize = 64 << 20;
 
 /// What is done with an outcome.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Job {
     /// It is the answer.
     Call { name: String },
@@ -27,7 +27,7 @@ pub(super) enum Job {
 }
 
 /// Calls in a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Multicall {
     calls: alloc::vec::IntoIter<Value>,
     /// The results so far, as they are sent.

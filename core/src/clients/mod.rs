@@ -50,7 +50,7 @@ const FOLLOW_SEND_TIME: Duration = Duration::from_secs(30 * 60);
 const LINGER_TIME: Duration = Duration::from_secs(30);
 
 /// All clients.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
     sessions: BTreeMap<ConnId, Session>,
     /// Whose calls wait for a process.
@@ -83,7 +83,7 @@ pub(crate) struct Clients {
 }
 
 /// One client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Session {
     server: ServerId,
     http: Connection,
@@ -112,7 +112,7 @@ enum Phase {
 }
 
 /// What a session is working on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Work {
     Nothing,
     /// A request that waits. The task is taken out while it is being advanced.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 const SLICE_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes for a client, in the order they are to be sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
     start: usize,

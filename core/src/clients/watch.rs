@@ -17,7 +17,7 @@ const PAGES_MAX: usize = 64;
 const BEHIND_BYTES: usize = 256 << 10;
 
 /// A page that updates itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Watch {
     /// It has missed something.
     is_behind: bool,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 const IDLE_BYTES_MAX: usize = 16 << 10;
 
 /// A queue of bytes. Taking from its front costs what is taken, not what is left.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     start: usize,

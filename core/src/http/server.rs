@@ -36,7 +36,7 @@ pub enum Next {
 /// connection.respond("Sun, 22 Nov 2026 13:00:06 GMT", &Response::new(Status::Ok, "text/plain", "OK"));
 /// assert!(connection.take_output().ends_with(b"\r\n\r\nOK"));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Connection {
     input: Buffer,
     /// How far the end of the head has been searched for.
@@ -46,7 +46,7 @@ pub struct Connection {
     last: Last,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Stage {
     /// Waiting for a head.
     #[default]

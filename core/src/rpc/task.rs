@@ -10,7 +10,7 @@ use alloc::{string::String, vec::Vec};
 pub(crate) type Outcome = Result<Value, Fault>;
 
 /// A call that has begun.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Begun {
     /// And is done.
     Done(Outcome),
@@ -19,7 +19,7 @@ pub(crate) enum Begun {
 }
 
 /// What a call waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Task {
     /// Processes that start or stop.
     Processes(Processes),
@@ -59,7 +59,7 @@ pub(crate) enum Task {
 }
 
 /// The logs of one process, or the daemon's own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cleared {
     pub(crate) name: String,
     pub(crate) group: String,
@@ -68,7 +68,7 @@ pub(crate) struct Cleared {
 }
 
 /// Processes that start or stop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Processes {
     /// Those whose outcome is not known.
     pub(crate) left: BTreeMap<ProcessId, Waiting>,
@@ -81,7 +81,7 @@ pub(crate) struct Processes {
 }
 
 /// One process of a task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     pub(crate) step: Step,
     /// Its place in the order in which the call went through them.
@@ -106,7 +106,7 @@ pub(crate) enum Step {
 }
 
 /// A part of a log that is being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Read {
     pub(crate) path: String,
     pub(crate) what: ReadFor,

@@ -528,6 +528,8 @@ impl Supervisor {
         }
         self.phase = Phase::Ended;
         self.activity.close(&mut self.out);
+        // What is still handed on, events that nobody will get, has nothing to say any more.
+        self.activity = Activity::silent();
         self.out.push_back(Action::Exit(status));
     }
 

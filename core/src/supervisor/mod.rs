@@ -120,7 +120,7 @@ pub(crate) enum Due {
 /// }
 /// assert_eq!(spawns, 2);
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Supervisor {
     /// What the current configuration says of the daemon and its servers; its groups are in
     /// `available`.

@@ -47,7 +47,7 @@ enum Reply {
 }
 
 /// Something that is being done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Deed {
     asked: Asked,
     steps: VecDeque<Action>,

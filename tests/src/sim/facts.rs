@@ -19,7 +19,7 @@ pub struct Fact {
 }
 
 /// All processes that are there, and the configuration that could be used next.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Nanoseconds of the monotonic clock.
     pub now: u64,

@@ -20,7 +20,7 @@ pub struct Child {
 }
 
 /// What is going on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Kernel {
     children: BTreeMap<SpawnId, Child>,
     /// Asked for, not answered.

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use visor_core::SpawnId;
 
 /// The listeners that live.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Listeners {
     scripts: BTreeMap<SpawnId, Script>,
 }
 
 /// What one listener has been through.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Script {
     /// It has said READY, and was sent nothing since.
     ready: bool,
@@ -48,9 +48,20 @@ impl Listeners {
         self.scripts.remove(&spawn);
     }
 
-    pub(super) fn said_ready(&mut self, spawn: SpawnId) {
+    /// One begins to live, and follows this script.
+    pub(crate) fn begin(&mut self, spawn: SpawnId, bad: u32) {
+        let script = Script {
+            ready: false,
+            stdin: Vec::new(),
+            bad,
+        };
+        self.scripts.insert(spawn, script);
+    }
+
+    /// It says READY, or an event arrives at it.
+    pub(crate) fn set_ready(&mut self, spawn: SpawnId, ready: bool) {
         if let Some(script) = self.scripts.get_mut(&spawn) {
-            script.ready = true;
+            script.ready = ready;
         }
     }
 }
@@ -62,12 +73,7 @@ pub(super) fn begin(world: &mut World, spawn: SpawnId) {
     } else {
         u32::try_from(world.random.below(300)).unwrap_or(0)
     };
-    let script = Script {
-        ready: false,
-        stdin: Vec::new(),
-        bad,
-    };
-    world.kernel.listeners.scripts.insert(spawn, script);
+    world.kernel.listeners.begin(spawn, bad);
     if !world.random.chance(bad / 4) {
         say_ready(world, spawn, 0);
     }

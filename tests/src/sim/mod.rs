@@ -15,8 +15,8 @@
 mod answers;
 pub mod checks;
 mod clients;
-mod facts;
-mod kernel;
+pub(crate) mod facts;
+pub(crate) mod kernel;
 mod listeners;
 mod random;
 mod swarm;

@@ -201,7 +201,7 @@ impl World {
                     self.pass_to(wake);
                     self.tell(Input::Wake)?;
                 }
-                (None, None) => return Err("nothing will ever happen again".to_owned()),
+                (None, None) => return Err("liveness: nothing will ever happen again".to_owned()),
             }
         }
     }
@@ -286,7 +286,7 @@ impl World {
             Due::Request => users::request(self),
             Due::Calm => self.become_calm(),
             Due::Settled => self.check_settled(),
-            Due::Ended => Err("the daemon does not end".to_owned()),
+            Due::Ended => Err("liveness: the daemon does not end".to_owned()),
         }
     }
 
@@ -295,7 +295,7 @@ impl World {
             return Ok(());
         }
         if ready {
-            self.kernel.listeners.said_ready(spawn);
+            self.kernel.listeners.set_ready(spawn, true);
         }
         let data = text.into();
         let stream = Stream::Stdout;
@@ -359,7 +359,7 @@ impl World {
             let lazy = processes
                 .find(|(id, _, _, state)| *state != ProcessState::Running && spawnable(*id));
             if let Some(lazy) = lazy {
-                return Err(format!("not everything runs: {lazy:?}"));
+                return Err(format!("liveness: not everything runs: {lazy:?}"));
             }
         }
         if let Some(forgotten) = self.clients.forgotten(self.facts.now) {
@@ -470,7 +470,7 @@ impl World {
                 }
             }
         }
-        Err("no end of actions at one moment".to_owned())
+        Err("liveness: no end of actions at one moment".to_owned())
     }
 
     /// FNV-1a over the debug form of the action; log lines without their date.

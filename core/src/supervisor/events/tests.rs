@@ -345,3 +345,18 @@ fn a_listener_that_rejects_for_ever_leaves_the_machine_with_a_deadline() {
     assert_eq!(world.drain("mail0"), [logged("hello")]);
     assert_eq!(world.deadline, None);
 }
+
+#[test]
+fn an_event_of_the_end_that_nobody_gets_is_not_spoken_of_after_it() {
+    let mut pool = listeners("mail", "EVENT", 1);
+    pool.kind = GroupKind::Listener {
+        buffer_size: 1,
+        events: vec!["EVENT".into()],
+    };
+    let mut world = World::new(vec![pool]);
+    world.exit("mail0", 0);
+    world.exit("web", 0);
+    world.log.clear();
+    world.command(Command::Shutdown);
+    assert_eq!(world.log, [""; 0]);
+}

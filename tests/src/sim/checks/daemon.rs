@@ -4,7 +4,7 @@ use super::{Checker, Verdict, View, ensure};
 use std::collections::BTreeMap;
 use visor_core::{Action, Input, Mood, ProcessId, ProcessState as S, Timestamp, Transition};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Daemon {
     states: BTreeMap<ProcessId, S>,
     ended: bool,

@@ -5,7 +5,7 @@ use crate::sim::listeners::{Arrived, parse};
 use std::collections::BTreeMap;
 use visor_core::{Action, Input, ProcessId, ProcessState, SpawnId, Transition};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Events {
     owners: BTreeMap<SpawnId, ProcessId>,
     /// What each process went through, as events should tell it.
@@ -14,7 +14,7 @@ pub(super) struct Events {
 }
 
 /// What one pool was sent.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct PoolBook {
     /// By poolserial, those that were sent.
     sent: BTreeMap<u64, Arrived>,

@@ -4,7 +4,7 @@ use super::{Checker, Verdict, View, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::{Action, GroupId, LogId};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Files {
     /// Logs that were opened and not closed, with the bytes written since it was last known how
     /// many there are.

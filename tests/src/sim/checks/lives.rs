@@ -8,7 +8,7 @@ use visor_core::config::AutoRestart;
 use visor_core::{Action, Command, ExitStatus, Input, Mood, ProcessId, ProcessState as S};
 use visor_core::{SignalError, SpawnId, Timestamp, Transition};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Lives {
     books: BTreeMap<ProcessId, Book>,
     /// Decided, but the action has not been polled.

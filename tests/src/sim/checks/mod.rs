@@ -30,7 +30,7 @@ pub struct View<'a> {
 }
 
 /// One kind of promise. What a checker does not look at it ignores.
-pub trait Checker {
+pub trait Checker: Duplicate {
     /// Short, for messages.
     fn name(&self) -> &'static str;
 
@@ -57,6 +57,25 @@ pub trait Checker {
     /// All is done, and the core wants to wait.
     fn rest(&mut self, _view: View<'_>, _wait: Option<Timestamp>) -> Verdict {
         Ok(())
+    }
+}
+
+/// What a checker has seen can be gone on from in several ways.
+pub trait Duplicate {
+    /// The same checker with the same books.
+    fn duplicate(&self) -> Box<dyn Checker>;
+}
+
+impl<T: Checker + Clone + 'static> Duplicate for T {
+    fn duplicate(&self) -> Box<dyn Checker> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Checker> {
+    fn clone(&self) -> Self {
+        // Of what is in the box, not of the box.
+        self.as_ref().duplicate()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Checker, Verdict, View, ensure};
 use std::collections::BTreeMap;
 use visor_core::{Command, Input, Mood, ProcessId, ProcessState as S, Transition};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Order {
     states: BTreeMap<ProcessId, S>,
     /// Where the last process stands that this input started, or stopped.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use visor_core::config::LogTarget;
 use visor_core::{Action, Input, LogId, ProcessState, SpawnId, Stream, Timestamp, Transition};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Outputs {
     owners: BTreeMap<SpawnId, visor_core::ProcessId>,
     /// Read from a child, to be written to a log.

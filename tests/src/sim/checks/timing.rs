@@ -11,7 +11,7 @@ use visor_core::{SpawnId, Timestamp, Transition};
 
 const SECOND: u64 = 1_000_000_000;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Timing {
     clocks: BTreeMap<ProcessId, Clock>,
     owners: BTreeMap<SpawnId, ProcessId>,
