@@ -7,6 +7,7 @@ pub mod e2e;
 pub mod fuzz_bodies;
 pub mod load;
 pub mod model;
+pub mod prove;
 pub mod scenario;
 pub mod search;
 pub mod sim;

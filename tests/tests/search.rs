@@ -2,6 +2,11 @@
 //!
 //! The quick settings run here. The full ones take minutes: the program `search` runs those.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the count of states and inputs is what one runs it for"
+)]
+
 use std::fs;
 use std::path::Path;
 use visor_tests::search::{Changes, RULES, Setting, differences, quick, search, table};

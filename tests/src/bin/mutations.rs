@@ -1,33 +1,41 @@
-//! Plants bugs in a copy of the tree, one after the other, and sees whether the tests notice.
+//! Plants bugs in a copy of the tree, one after the other, and sees whether the proofs notice that
+//! are said to.
 //!
 //! ```text
 //! cargo run -p visor-tests --bin mutations            # all of tests/mutations.txt
 //! cargo run -p visor-tests --bin mutations stop       # those whose name contains `stop`
+//! cargo run -p visor-tests --bin mutations --survey   # which proofs notice, of all there are
 //! ```
 //!
-//! The copy lies in `target/mutations`; the tree itself is not touched. The exit status is 1 if a
-//! mutation survives, or does not apply any more.
+//! The copy lies in `target/mutations`; the tree itself is not touched. Only the program `prove` is
+//! built for each. The exit status is 1 if a mutation is not noticed by a proof that is named for
+//! it, names none, or does not apply any more; or if a checker of the World is named by none.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
+use visor_tests::sim::checks;
 
-/// The tests that have to notice.
-const TESTS: [&str; 3] = ["scenario", "sim", "model"];
+/// A proof that takes longer than this, in seconds, has been led to no end by the mutation.
+const PROOF_SECS_MAX: &str = "300";
 
 struct Mutation {
     name: String,
     file: String,
+    /// The proofs that must notice it.
+    by: Vec<String>,
     old: String,
     new: String,
 }
 
 fn main() -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
-    match run(&wanted) {
+    let (options, wanted): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|word| word == "--survey");
+    match run(&wanted, !options.is_empty()) {
         Ok(0) => ExitCode::SUCCESS,
-        Ok(survivors) => {
-            println!("{survivors} not caught");
+        Ok(failures) => {
+            println!("{failures} not as they should be");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -37,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(wanted: &[String]) -> Result<usize, String> {
+fn run(wanted: &[String], survey: bool) -> Result<usize, String> {
     let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let text = read(&top.join("tests/mutations.txt"))?;
     let mutations = parse(&text)?;
@@ -45,41 +53,71 @@ fn run(wanted: &[String]) -> Result<usize, String> {
     let copy = place.join("tree");
     copy_tree(&top, &copy)?;
     println!("building, and testing without any mutation");
-    if let Some(caught) = test(&copy, &place)? {
-        return Err(format!("tests fail without any mutation: {caught}"));
+    let found = notices(&copy, &place, None)?;
+    if !found.is_empty() {
+        return Err(format!("proofs fail without any mutation: {found}"));
     }
-    let mut survivors = 0;
+    let mut failures = idle_checkers(&mutations);
     for mutation in &mutations {
         if !wanted.is_empty() && !wanted.iter().any(|w| mutation.name.contains(w.as_str())) {
             continue;
         }
         let path = copy.join(&mutation.file);
         let original = read(&path)?;
-        let outcome = match original.matches(&mutation.old).count() {
-            1 => {
-                write(&path, &original.replacen(&mutation.old, &mutation.new, 1))?;
-                let outcome = test(&copy, &place);
-                write(&path, &original)?;
-                outcome?
-            }
-            count => {
-                survivors += 1;
-                println!("{:<44} DOES NOT APPLY ({count} places)", mutation.name);
-                continue;
-            }
+        let count = original.matches(&mutation.old).count();
+        let outcome = if count == 1 {
+            write(&path, &original.replacen(&mutation.old, &mutation.new, 1))?;
+            let outcome = try_one(mutation, survey, &copy, &place);
+            write(&path, &original)?;
+            outcome
+        } else {
+            Err(format!("DOES NOT APPLY ({count} places)"))
         };
-        match outcome {
-            Some(caught) => println!("{:<44} caught by {caught}", mutation.name),
-            None => {
-                survivors += 1;
-                println!("{:<44} SURVIVES", mutation.name);
-            }
-        }
+        failures += usize::from(outcome.is_err());
+        let (Ok(text) | Err(text)) = outcome;
+        println!("{}\n  {}", mutation.name, text.replace('\n', "\n  "));
     }
-    Ok(survivors)
+    Ok(failures)
 }
 
-/// `## name`, `file: path`, then lines that begin with `- ` and `+ `.
+/// What notices, or what does not.
+fn try_one(mutation: &Mutation, survey: bool, copy: &Path, place: &Path) -> Result<String, String> {
+    if survey {
+        let found = notices(copy, place, None)?;
+        return match found.as_str() {
+            "" => Err("SURVIVES".to_owned()),
+            _ => Ok(found),
+        };
+    }
+    if mutation.by.is_empty() {
+        return Err("NAMES NO PROOF".to_owned());
+    }
+    let mut lines = Vec::new();
+    for proof in &mutation.by {
+        let found = notices(copy, place, Some(proof))?;
+        let Some(line) = found.lines().find(|line| !line.is_empty()) else {
+            return Err(format!("SURVIVES {proof}"));
+        };
+        let line: String = line.chars().take(100).collect();
+        lines.push(format!("{proof}: {line}"));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Checkers of the World that no mutation shows to work.
+fn idle_checkers(mutations: &[Mutation]) -> usize {
+    let mut idle = 0;
+    for checker in checks::all() {
+        let proof = format!("World {}", checker.name());
+        if !mutations.iter().any(|m| m.by.contains(&proof)) {
+            println!("no mutation is said to be noticed by: {proof}");
+            idle += 1;
+        }
+    }
+    idle
+}
+
+/// `## name`, `file: path`, `by: proof`, then lines that begin with `- ` and `+ `.
 fn parse(text: &str) -> Result<Vec<Mutation>, String> {
     let mut mutations: Vec<Mutation> = Vec::new();
     for line in text.lines() {
@@ -87,6 +125,7 @@ fn parse(text: &str) -> Result<Vec<Mutation>, String> {
             mutations.push(Mutation {
                 name: name.to_owned(),
                 file: String::new(),
+                by: Vec::new(),
                 old: String::new(),
                 new: String::new(),
             });
@@ -97,6 +136,8 @@ fn parse(text: &str) -> Result<Vec<Mutation>, String> {
         };
         if let Some(file) = line.strip_prefix("file: ") {
             mutation.file = file.to_owned();
+        } else if let Some(proof) = line.strip_prefix("by: ") {
+            mutation.by.push(proof.to_owned());
         } else if let Some(old) = line.strip_prefix('-') {
             mutation.old.push_str(old.strip_prefix(' ').unwrap_or(old));
             mutation.old.push('\n');
@@ -136,44 +177,40 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs the tests; gives the name of the one that notices, if one does.
-fn test(copy: &Path, place: &Path) -> Result<Option<String>, String> {
-    let cargo = |arguments: &[&str]| {
-        let mut command = Command::new("cargo");
-        command
-            .args(["test", "-q", "-p", "visor-tests"])
-            .args(arguments)
-            .current_dir(copy)
+/// What a proof says of the copy as it is now, or which proofs say anything.
+fn notices(copy: &Path, place: &Path, proof: Option<&String>) -> Result<String, String> {
+    let built = output(
+        Command::new("cargo")
+            .args(["build", "-q", "-p", "visor-tests", "--bin", "prove"])
             .env("CARGO_TARGET_DIR", place.join("target"))
-            .env("RUST_BACKTRACE", "0")
-            .stdin(Stdio::null());
-        command.output().map_err(|error| format!("cargo: {error}"))
-    };
-    let selected: Vec<&str> = TESTS.iter().flat_map(|test| ["--test", test]).collect();
-    let built = cargo(&[&selected[..], &["--no-run"]].concat())?;
+            .current_dir(copy),
+    )?;
     if !built.status.success() {
         let text = String::from_utf8_lossy(&built.stderr);
         let error = text.lines().find(|line| line.starts_with("error"));
         return Err(format!("it does not compile: {}", error.unwrap_or("?")));
     }
-    for test in TESTS {
-        let run = cargo(&["--test", test])?;
-        if !run.status.success() {
-            let text = String::from_utf8_lossy(&run.stdout).into_owned()
-                + &String::from_utf8_lossy(&run.stderr);
-            return Ok(Some(format!("{test}: {}", first_finding(&text))));
-        }
+    let words = proof.map_or_else(Vec::new, |proof| proof.split(' ').collect());
+    let proved = output(
+        Command::new("timeout")
+            .arg(PROOF_SECS_MAX)
+            .arg(place.join("target/debug/prove"))
+            .args(words)
+            .current_dir(copy),
+    )?;
+    let text = String::from_utf8_lossy(&proved.stdout).trim().to_owned();
+    match proved.status.code() {
+        Some(0) => Ok(String::new()),
+        Some(1) => Ok(text),
+        // It goes on for ever, or takes all memory.
+        Some(124 | 137) | None => Ok("no end".to_owned()),
+        Some(_) => Err(text),
     }
-    Ok(None)
 }
 
-/// The line that says what was noticed.
-fn first_finding(text: &str) -> String {
-    let interesting = |line: &&str| {
-        line.starts_with("seed ") || line.contains(".txt, line ") || line.contains("expected ")
-    };
-    let line = text.lines().find(interesting).unwrap_or("a test fails");
-    line.chars().take(90).collect()
+fn output(command: &mut Command) -> Result<Output, String> {
+    let run = command.stdin(Stdio::null()).output();
+    run.map_err(|error| format!("{command:?}: {error}"))
 }
 
 fn read(path: &Path) -> Result<String, String> {
