@@ -1,5 +1,6 @@
 //! Readiness, as systemd is told of it.
 
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 use visor_tests::both_runtimes;
@@ -18,6 +19,10 @@ both_runtimes! {
         let length = socket.recv(&mut bytes).expect("a word from the daemon");
         let expected = format!("READY=1\nMAINPID={}\n", daemon.pid());
         assert_eq!(String::from_utf8_lossy(&bytes[..length]), expected);
+        // A word is given once: another would be taken for the end of a restart.
+        daemon.wait_up();
+        socket.set_nonblocking(true).expect("not to wait");
+        assert_eq!(socket.recv(&mut bytes).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
         // By then it has done what others wait for.
         assert!(daemon.directory.file("s.sock").exists());
         assert_eq!(daemon.directory.read("supervisord.pid"), format!("{}\n", daemon.pid()));

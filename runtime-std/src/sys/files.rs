@@ -110,23 +110,6 @@ pub fn remove_pidfile(path: &str) {
     let _ = std::fs::remove_file(path);
 }
 
-/// Sends to the service manager that started the daemon, if there is one (`NOTIFY_SOCKET`).
-pub fn notify_service_manager(state: &str) {
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let Ok(name) = std::env::var("NOTIFY_SOCKET") else {
-        return;
-    };
-    let address = match name.strip_prefix('@') {
-        Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name),
-        None => SocketAddr::from_pathname(&name),
-    };
-    if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
-        let _ = socket.set_nonblocking(true);
-        let _ = socket.send_to_addr(state.as_bytes(), &address);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,7 +132,6 @@ impl Performer {
                 Left::Nothing
             }
             Action::Ready => {
-                files::notify_service_manager(&format!("READY=1\nMAINPID={}\n", self.pid));
                 (self.hooks.ready)();
                 Left::Nothing
             }

@@ -12,6 +12,7 @@
 //! | `soon` | what a transcript shows does not come at once: its commands are repeated until it does |
 //! | `warns` | a configuration that `supervisord --check` has a warning for |
 //! | `unit` | a unit of systemd |
+//! | `trial=NAME` | the script of `packaging/trials` that uses it in a clean system |
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
 
 /// The notes that a block may have.
 pub(crate) const NOTES: &[&str] = &[
-    "file", "no-run", "exit", "stays", "daemon", "soon", "warns", "unit",
+    "file", "no-run", "exit", "stays", "daemon", "soon", "warns", "unit", "trial",
 ];
 
 /// A page.

@@ -1,0 +1,179 @@
+//! Installation as a new user does it: packages, images and programs in clean systems of their own,
+//! with the commands of the documentation, as printed. See `packaging/trials`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use visor_tests::e2e::{Directory, binary, skip};
+
+const PROGRAMS: [&str; 4] = [
+    "supervisord",
+    "supervisorctl",
+    "echo_supervisord_conf",
+    "pidproxy",
+];
+
+fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("a workspace").to_path_buf()
+}
+
+/// Whether there are clean systems to be had here.
+fn may_try() -> bool {
+    let unshare = ["--mount", "--net", "--pid", "--fork", "true"];
+    let unshared = Command::new("unshare").args(unshare).status();
+    if !unshared.is_ok_and(|status| status.success()) {
+        skip("namespaces are not allowed here");
+        return false;
+    }
+    let base = Command::new(workspace().join("packaging/trials/base")).output();
+    let made = base.as_ref().is_ok_and(|output| output.status.success());
+    if !made {
+        let why = base.map_or_else(|error| error.to_string(), |output| shown(&output));
+        skip(&format!("there is no clean system to try in: {why}"));
+    }
+    made
+}
+
+/// Plays a script of `packaging/trials`.
+fn assert_passes(trial: &str, files: &[PathBuf]) {
+    let mut command = Command::new(workspace().join("packaging/trials/run"));
+    let played = command.arg(trial).args(files).output().expect("a trial");
+    let said = shown(&played);
+    assert!(played.status.success(), "{said}");
+    assert!(played.stdout.ends_with(b"the trial is passed\n"), "{said}");
+}
+
+fn build(directory: &Directory) -> PathBuf {
+    let mut command = Command::new(workspace().join("packaging/debian/build"));
+    let binaries = binary("supervisord");
+    command.arg(directory.path());
+    command.env("VISOR_BIN", binaries.parent().expect("a directory"));
+    let built = command.output().expect("run the build");
+    assert!(built.status.success(), "{}", shown(&built));
+    let mut found = std::fs::read_dir(directory.path())
+        .expect("a directory")
+        .flatten();
+    let package = found.find(|entry| entry.path().extension().is_some_and(|end| end == "deb"));
+    package.expect("a package").path()
+}
+
+fn shown(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn the_package_is_installed_used_removed_and_purged() {
+    if may_try() {
+        assert_passes("fresh", &[build(&Directory::new())]);
+    }
+}
+
+#[test]
+fn debians_own_package_is_replaced_and_comes_back() {
+    if may_try() {
+        assert_passes("debian", &[build(&Directory::new())]);
+    }
+}
+
+#[test]
+fn a_supervisor_installed_by_pip_is_replaced() {
+    if may_try() {
+        assert_passes("pip", &PROGRAMS.map(binary));
+    }
+}
+
+#[test]
+fn the_image_of_the_documentation_runs() {
+    if may_try() {
+        assert_passes(
+            "container",
+            &[binary("supervisord"), binary("supervisorctl")],
+        );
+    }
+}
+
+#[test]
+fn static_programs_run_in_an_image_with_nothing_else_in_it() {
+    if may_try() {
+        let directory = build_static();
+        assert_passes(
+            "scratch",
+            &["supervisord", "supervisorctl"].map(|name| directory.join(name)),
+        );
+    }
+}
+
+/// Statically linked programs: with musl, or, where the compiler has none, with the C library of
+/// this machine. Where they are.
+fn build_static() -> PathBuf {
+    let target = |libc| format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
+    let musl = target("musl");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", &musl]);
+    let library = rustc.output().expect("run rustc").stdout;
+    let has_musl = Path::new(String::from_utf8_lossy(&library).trim()).exists();
+    let target = if has_musl { musl } else { target("gnu") };
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "visor",
+            "--bins",
+            "--target",
+            &target,
+        ])
+        .current_dir(workspace());
+    if !has_musl {
+        cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    }
+    let built = cargo.output().expect("run cargo");
+    assert!(built.status.success(), "{}", shown(&built));
+    workspace().join("target").join(target).join("debug")
+}
+
+#[test]
+fn the_package_is_as_debian_wants_it_and_the_same_each_time() {
+    if Command::new("lintian").arg("--version").output().is_err() {
+        return skip("there is no lintian");
+    }
+    let (one, other) = (Directory::new(), Directory::new());
+    let (package, again) = (build(&one), build(&other));
+    let read = |path| std::fs::read(path).expect("a package");
+    assert!(
+        read(&package) == read(&again),
+        "two builds of the same programs differ"
+    );
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error,warning"]);
+    let checked = lintian.arg(&package).output().expect("run lintian");
+    assert!(checked.status.success(), "{}", shown(&checked));
+    assert!(checked.stdout.is_empty(), "{}", shown(&checked));
+}
+
+#[test]
+fn cargo_installs_all_programs() {
+    let root = Directory::new();
+    let readme = std::fs::read_to_string(workspace().join("README.md")).expect("the README");
+    let printed = "cargo install --locked --path cli";
+    assert!(readme.contains(printed));
+    let mut words = printed.split(' ');
+    let mut cargo = Command::new(words.next().expect("a program"));
+    // As printed, and so that nothing has to be compiled twice.
+    cargo
+        .args(words)
+        .arg("--debug")
+        .arg("--root")
+        .arg(root.path())
+        .env("CARGO_TARGET_DIR", workspace().join("target"))
+        .current_dir(workspace());
+    let installed = cargo.output().expect("run cargo");
+    assert!(installed.status.success(), "{}", shown(&installed));
+    for name in PROGRAMS {
+        let program = root.path().join("bin").join(name);
+        let ran = Command::new(&program).arg("--help").output();
+        assert!(ran.is_ok(), "{name}: {ran:?}");
+    }
+}
