@@ -252,6 +252,7 @@ pub const MAIN_RPC_FACTORY: &str = "supervisor.rpcinterface:make_main_rpcinterfa
 
 /// Whether `spec` names the object `known` as Python's entry points do: `module:object`, spaces
 /// around the colon, and extras in brackets behind it that mean nothing.
+#[cfg(feature = "ini")]
 pub(super) fn names_object(spec: &str, known: &str) -> bool {
     let object = spec.split('[').next().unwrap_or(spec);
     let parts = object.split_once(':');
@@ -259,6 +260,7 @@ pub(super) fn names_object(spec: &str, known: &str) -> bool {
 }
 
 /// Why a plug-in cannot be used; ends the message that names it.
+#[cfg(feature = "ini")]
 pub(super) const NO_PYTHON: &str = "it is Python code, which cannot be loaded";
 
 /// All sections.

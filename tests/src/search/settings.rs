@@ -136,7 +136,7 @@ fn group(kind: GroupKind, process: ProcessConfig) -> GroupConfig {
         name: process.name.clone(),
         priority: process.priority,
         kind,
-        processes: vec![process],
+        processes: vec![process.into()],
     }
 }
 
