@@ -12,6 +12,7 @@
 //! it, names none, or does not apply any more; or if a checker of the World is named by none.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use visor_tests::sim::checks;
@@ -162,7 +163,14 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
         .current_dir(top)
         .output()
         .map_err(|error| format!("git: {error}"))?;
-    for file in String::from_utf8_lossy(&listed.stdout).lines() {
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let wanted: BTreeSet<PathBuf> = listed
+        .lines()
+        .filter(|file| top.join(file).is_file())
+        .map(|file| copy.join(file))
+        .collect();
+    remove_others(copy, &wanted)?;
+    for file in listed.lines() {
         let (from, to) = (top.join(file), copy.join(file));
         // A file that is the same keeps its time, so that nothing is built without need.
         if !from.is_file() || std::fs::read(&from).ok() == std::fs::read(&to).ok() {
@@ -173,6 +181,21 @@ fn copy_tree(top: &Path, copy: &Path) -> Result<(), String> {
                 .map_err(|error| format!("{}: {error}", to.display()))?;
         }
         std::fs::copy(&from, &to).map_err(|error| format!("{}: {error}", to.display()))?;
+    }
+    Ok(())
+}
+
+/// Removes files of an earlier copy that are not in the tree any more.
+fn remove_others(directory: &Path, wanted: &BTreeSet<PathBuf>) -> Result<(), String> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Ok(());
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() && !path.is_symlink() {
+            remove_others(&path, wanted)?;
+        } else if !wanted.contains(&path) {
+            std::fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -373,6 +373,7 @@ impl Node {
                     .map(|id| Input::Command(visor_core::Command::Start(*id))),
             );
             inputs.push(Input::Signal(Signal::HUP));
+            inputs.push(Input::Command(visor_core::Command::Reread));
         }
         inputs.push(Input::Wake);
         for input in inputs {

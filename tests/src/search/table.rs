@@ -66,8 +66,12 @@ impl Cause {
     ) -> Option<Self> {
         let ending = facts.mood != Some(Mood::Running);
         if again {
-            let exit = matches!(input, Input::Exited { .. }) && change.to == S::Exited;
-            return Some(if exit { Self::Exit } else { Self::AtOnce });
+            return Some(match (input, change.to) {
+                (Input::Exited { .. }, S::Exited) => Self::Exit,
+                // It was due to be RUNNING in the moment in which its group's turn came.
+                (_, S::Stopping) if ending => Self::End,
+                _ => Self::AtOnce,
+            });
         }
         if matches!(input, Input::PidfileWritten { .. }) {
             return Some(Self::Up);

@@ -214,6 +214,7 @@ impl World {
             self.tell(Input::Exited { spawn, status })?;
             self.tell(Input::Wake)?;
             self.tell(Input::Signal(Signal::TERM))?;
+            self.tell(Input::Command(Command::Reread))?;
             self.settle()?;
         }
         Ok(())
