@@ -324,15 +324,12 @@ impl Node {
         Err("no end of actions".to_owned())
     }
 
-    fn check(&mut self, mut ask: impl FnMut(&mut dyn Checker, View<'_>) -> Verdict) -> Verdict {
+    fn check(&mut self, ask: impl FnMut(&mut dyn Checker, View<'_>) -> Verdict) -> Verdict {
         let view = View {
             facts: &self.facts,
             kernel: &self.kernel,
         };
-        for checker in &mut self.checkers {
-            ask(checker.as_mut(), view).map_err(|error| format!("{}: {error}", checker.name()))?;
-        }
-        Ok(())
+        checks::ask(&mut self.checkers, view, ask)
     }
 
     /// Reports about children that are gone, and those that were made before, change nothing; nor

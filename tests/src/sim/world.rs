@@ -428,16 +428,13 @@ impl World {
 
     fn check(
         &mut self,
-        mut ask: impl FnMut(&mut dyn Checker, View<'_>) -> checks::Verdict,
+        ask: impl FnMut(&mut dyn Checker, View<'_>) -> checks::Verdict,
     ) -> Result<(), String> {
         let view = View {
             facts: &self.facts,
             kernel: &self.kernel,
         };
-        for checker in &mut self.checkers {
-            ask(checker.as_mut(), view).map_err(|error| format!("{}: {error}", checker.name()))?;
-        }
-        Ok(())
+        checks::ask(&mut self.checkers, view, ask)
     }
 
     /// Performs what the core wants until it wants nothing; returns until when it will wait.

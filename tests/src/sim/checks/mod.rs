@@ -60,6 +60,20 @@ pub trait Checker: Duplicate {
     }
 }
 
+/// Asks all of them; the first that finds something wrong is named.
+///
+/// # Errors
+/// What it found.
+pub fn ask(
+    checkers: &mut [Box<dyn Checker>],
+    view: View<'_>,
+    mut ask: impl FnMut(&mut dyn Checker, View<'_>) -> Verdict,
+) -> Verdict {
+    checkers.iter_mut().try_for_each(|checker| {
+        ask(checker.as_mut(), view).map_err(|error| format!("{}: {error}", checker.name()))
+    })
+}
+
 /// What a checker has seen can be gone on from in several ways.
 pub trait Duplicate {
     /// The same checker with the same books.
