@@ -25,11 +25,11 @@ impl Process {
         let state = State::Starting { child };
         match self.spec() {
             Ok(spec) => {
-                if let Some(group) = self.birth.socket() {
-                    self.holds_socket = true;
-                    if let Some(line) = cx.sockets.acquire(group, cx.out) {
-                        cx.log(LogLevel::Info, format_args!("{line}"));
-                    }
+                self.socket = self.birth.socket();
+                if let Some(group) = self.socket
+                    && let Some(line) = cx.sockets.acquire(group, cx.out)
+                {
+                    cx.log(LogLevel::Info, format_args!("{line}"));
                 }
                 self.stdout.open(cx.out);
                 self.stderr.open(cx.out);
@@ -118,8 +118,7 @@ impl Process {
     pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
         self.stdout.close(cx.out);
         self.stderr.close(cx.out);
-        if core::mem::take(&mut self.holds_socket)
-            && let Some(group) = self.birth.socket()
+        if let Some(group) = self.socket.take()
             && let Some(line) = cx.sockets.release(group, cx.out)
         {
             cx.log(LogLevel::Info, format_args!("{line}"));

@@ -94,8 +94,8 @@ pub(crate) struct Process {
     pub(crate) stopped: Option<UnixTime>,
     /// Whether the exit is the end of a stop that could not be signalled.
     stop_wanted: bool,
-    /// It counts among the users of its group's socket.
-    holds_socket: bool,
+    /// The group whose socket it counts among the users of.
+    socket: Option<GroupId>,
     /// Its standard input takes no more.
     pub(crate) stdin_closed: bool,
     /// What was written to its standard input and has not been taken yet, at most.
@@ -127,7 +127,7 @@ impl Process {
             started: None,
             stopped: None,
             stop_wanted: false,
-            holds_socket: false,
+            socket: None,
             stdin_closed: false,
             stdin_queued_bytes: 0,
             stdout,

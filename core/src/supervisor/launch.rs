@@ -84,9 +84,12 @@ impl Launch {
 impl Supervisor {
     /// The daemon is up and will start what starts by itself.
     pub(super) fn begin_launch(&mut self) {
+        if !self.activity.has_console() {
+            return;
+        }
         let starts = self.processes.values().filter(|p| p.config.autostart);
         let undecided: BTreeSet<ProcessId> = starts.map(|process| process.id).collect();
-        if !self.activity.has_console() || undecided.len() < MANY {
+        if undecided.len() < MANY {
             return;
         }
         let launch = Launch {
