@@ -13,7 +13,7 @@ use crate::xmlrpc::Value;
 use alloc::string::String;
 use alloc::{format, vec, vec::Vec};
 use core::time::Duration;
-use world::{Daemon, call};
+use world::{Daemon, call, process};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -102,7 +102,7 @@ fn the_log_says_every_two_seconds_that_a_client_waits_for_a_stop() {
 #[test]
 fn a_group_answers_in_the_order_in_which_its_processes_are_done() {
     let mut daemon = Daemon::with(&[("g", "a"), ("g", "b"), ("g", "c")], |config| {
-        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]).startsecs = 5;
+        process(config, 0, 0).startsecs = 5;
     });
     daemon.missing = vec!["c"];
     let conn = daemon.begin_call("supervisor.startProcess", &["g:*".into()]);
@@ -311,9 +311,7 @@ fn logs_are_read_by_range() {
 #[test]
 fn a_log_is_followed_through_rotation_and_clearing() {
     let mut daemon = Daemon::with(&[("web", "web")], |config| {
-        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0])
-            .stdout
-            .maxbytes = 8;
+        process(config, 0, 0).stdout.maxbytes = 8;
     });
     assert!(daemon.get("/logtail/web", &[]).contains("404 Not Found"));
     assert!(daemon.get("/logtail/nope", &[]).contains("404 Not Found"));
@@ -405,8 +403,7 @@ fn the_end_is_answered_before_it_comes() {
 #[test]
 fn while_the_daemon_ends_calls_are_refused() {
     let mut daemon = Daemon::with(&[("web", "web")], |config| {
-        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]).stopsignal =
-            crate::Signal::USR1;
+        process(config, 0, 0).stopsignal = crate::Signal::USR1;
     });
     daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
     // It does not end when it is asked to.

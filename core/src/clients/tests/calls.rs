@@ -15,7 +15,7 @@ fn one(method: &str, params: Value) -> Value {
 #[test]
 fn the_configuration_of_every_process_is_told() {
     let mut daemon = Daemon::with(&[("web", "web"), ("g", "a"), ("g", "b")], |config| {
-        let web = alloc::sync::Arc::make_mut(&mut config.groups[1].processes[0]);
+        let web = process(config, 1, 0);
         web.directory = Some("/srv".into());
         web.user = Some(User {
             name: "www".into(),
@@ -30,7 +30,7 @@ fn the_configuration_of_every_process_is_told() {
         web.stderr.syslog = true;
         web.stderr.maxbytes = u64::MAX;
         web.serverurl = Some("unix:///s".into());
-        let a = alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]);
+        let a = process(config, 0, 0);
         a.autorestart = AutoRestart::Never;
         a.stdout.logfile = LogTarget::Auto;
         a.stdout.events_enabled = true;
@@ -305,7 +305,7 @@ fn what_has_changed_is_told_when_the_configuration_was_read() {
     let conn = daemon.begin_call("supervisor.reloadConfig", &[]);
     assert_eq!(daemon.end_call(conn), None);
     let mut config = Daemon::config(&[("kept", "k"), ("changed", "c"), ("new", "n")]);
-    alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0]).priority = 5;
+    process(&mut config, 0, 0).priority = 5;
     let read = ReadConfig {
         config,
         messages: vec![],
@@ -409,9 +409,7 @@ fn a_process_that_goes_while_it_is_to_be_started_is_a_fault() {
 #[test]
 fn a_log_that_was_there_before_counts_for_its_rotation() {
     let mut daemon = Daemon::with(&[("web", "web")], |config| {
-        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0])
-            .stdout
-            .maxbytes = 100;
+        process(config, 0, 0).stdout.maxbytes = 100;
     });
     daemon.files.insert("/log/web-web".into(), vec![b'x'; 99]);
     daemon.call("supervisor.startProcess", &["web".into(), false.into()]);

@@ -230,9 +230,7 @@ fn who_follows_a_log_before_it_is_read_hears_that_its_process_is_removed() {
 #[test]
 fn a_log_that_cannot_be_changed_is_followed_all_the_same() {
     let mut daemon = Daemon::with(&[("web", "web")], |config| {
-        alloc::sync::Arc::make_mut(&mut config.groups[0].processes[0])
-            .stdout
-            .maxbytes = 8;
+        process(config, 0, 0).stdout.maxbytes = 8;
     });
     daemon.call("supervisor.startProcess", &["web".into(), false.into()]);
     daemon.output("web", b"one\n");

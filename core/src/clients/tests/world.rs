@@ -9,6 +9,7 @@ use crate::{ReadError, ReadRange, ServerId, SpawnError, SpawnId, Supervisor, Tim
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 use alloc::{format, vec, vec::Vec};
 use core::time::Duration;
 
@@ -38,6 +39,11 @@ pub(super) struct Conn {
     pub(super) is_stuck: bool,
     pub(super) is_closed: bool,
     pub(super) is_read: bool,
+}
+
+/// A process of a configuration, to be changed.
+pub(super) fn process(config: &mut Config, group: usize, process: usize) -> &mut ProcessConfig {
+    Arc::make_mut(&mut config.groups[group].processes[process])
 }
 
 impl Daemon {
