@@ -1,6 +1,7 @@
 //! What is compared: visor with each runtime, and the reference. All are started, asked and stopped
 //! in the same way.
 
+use rustix::time::ClockId;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -159,7 +160,13 @@ fn descriptors() -> u64 {
 /// Nanoseconds of CLOCK_MONOTONIC.
 #[must_use]
 pub fn monotonic() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    nanos(ClockId::Monotonic)
+}
+
+/// Nanoseconds of a clock.
+#[must_use]
+pub fn nanos(clock: ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
         + u64::try_from(time.tv_nsec).unwrap_or(0)
 }

@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+use visor_bench::sides::monotonic as now;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -31,12 +32,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::from(u8::try_from(number(3)).unwrap_or(0)),
         Err(_) => ExitCode::from(99),
     }
-}
-
-fn now() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
-        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 fn sleep_for_ever() {

@@ -4,10 +4,11 @@
 //! best of five runs. Target:
 //! 10,000 programs in less than 100 ms, and ten times the programs in ten times the time.
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use std::io::{self, Write as _};
 use std::time::Duration;
 use visor_bench::configuration::{read, text};
+use visor_bench::sides::nanos;
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -27,7 +28,10 @@ fn main() -> io::Result<()> {
     };
     for count in counts {
         let text = text(count);
-        let best = (0..5).map(|_| timed(&text)).min().unwrap_or_default();
+        let best = (0..5)
+            .map(|_| timed(&text, count))
+            .min()
+            .unwrap_or_default();
         let each = best.as_secs_f64() * 1e6 / f64::from(count);
         let total = best.as_secs_f64() * 1e3;
         writeln!(out, "{count:>9} {total:>10.1} {each:>14.2}")?;
@@ -35,20 +39,20 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn timed(text: &str) -> Duration {
-    let began = processor_time();
+fn timed(text: &str, count: u32) -> Duration {
+    let began = nanos(ClockId::ProcessCPUTime);
     let loaded = read(text);
-    let took = processor_time().saturating_sub(began);
-    if let Err(errors) = loaded {
-        let _ = writeln!(io::stderr(), "Error: {errors}");
-        std::process::exit(1);
+    let took = nanos(ClockId::ProcessCPUTime).saturating_sub(began);
+    match loaded {
+        Ok(loaded) => assert_eq!(
+            loaded.config.groups.len(),
+            usize::try_from(count).unwrap_or(0)
+        ),
+        Err(errors) => {
+            let _ = writeln!(io::stderr(), "Error: {errors}");
+            std::process::exit(1);
+        }
     }
-    took
-}
-
-/// What this process has used so far. The machine may be busy with other things.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    // Of the process alone: the machine may be busy with other things.
+    Duration::from_nanos(took)
 }

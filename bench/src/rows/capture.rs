@@ -1,14 +1,15 @@
 //! How fast what children write gets into their logs.
 
-use super::{Run, display, float};
+use super::{Run, display, float, secs};
 use crate::report::Row;
-use crate::sides::{Daemon, Scratch, Side, wait_for};
+use crate::sides::{Daemon, Scratch, Side, nanos, wait_for};
+use rustix::time::ClockId;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Throughput with one child and with a hundred, and the CPU it takes.
 pub(super) fn capture(run: &Run) -> io::Result<Vec<Row>> {
@@ -115,12 +116,7 @@ fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
 }
 
 fn own_cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
-    .as_secs_f64()
+    secs(nanos(ClockId::ThreadCPUTime))
 }
 
 fn backups(log: &Path) -> Vec<std::path::PathBuf> {
