@@ -77,6 +77,24 @@ fn debians_own_package_is_replaced_and_comes_back() {
 }
 
 #[test]
+fn the_service_is_started_reloaded_and_watched_by_systemd() {
+    if may_try() && may_boot() {
+        assert_passes("systemd", &[build(&Directory::new())]);
+    }
+}
+
+/// Whether a systemd can be the first process of a system here: it wants control groups of its own.
+fn may_boot() -> bool {
+    let mut mount = Command::new("unshare");
+    mount.args(["--mount", "mount", "-t", "cgroup2", "cgroup2", "/mnt"]);
+    let mounted = mount.output().expect("run unshare");
+    if !mounted.status.success() {
+        skip(&format!("there are no control groups: {}", shown(&mounted)));
+    }
+    mounted.status.success()
+}
+
+#[test]
 fn a_supervisor_installed_by_pip_is_replaced() {
     if may_try() {
         assert_passes("pip", &PROGRAMS.map(binary));
