@@ -285,14 +285,10 @@ impl<'a> Formatter<'_, 'a> {
             }
             self.at = self.at.saturating_add(1);
         }
-        if let Some(width) = self.count("width too big")? {
-            spec.left |= width < 0;
-            spec.width = usize::try_from(width.unsigned_abs()).unwrap_or(0);
-        }
+        spec.width = self.count("width too big")?.unwrap_or(0);
         if self.peek() == Some('.') {
             self.at = self.at.saturating_add(1);
-            let precision = self.count("precision too big")?.unwrap_or(0);
-            spec.precision = Some(usize::try_from(precision).unwrap_or(0));
+            spec.precision = Some(self.count("precision too big")?.unwrap_or(0));
         }
         // One C length modifier is skipped.
         if matches!(self.peek(), Some('h' | 'l' | 'L')) {
@@ -302,25 +298,25 @@ impl<'a> Formatter<'_, 'a> {
     }
 
     /// A width or precision: digits, or `*` for the next argument.
-    fn count(&mut self, too_big: &str) -> Result<Option<i64>, ExpandError> {
-        let limit = i64::try_from(WIDTH_MAX).unwrap_or(i64::MAX);
-        let mut number = None;
+    fn count(&mut self, too_big: &str) -> Result<Option<usize>, ExpandError> {
         if self.peek() == Some('*') {
             self.at = self.at.saturating_add(1);
-            match self.take()? {
-                Argument::Value(Value::Number(n)) => number = Some(n),
+            return match self.take()? {
+                // What it is does not matter: nothing is left to be converted.
+                Argument::Value(Value::Number(_)) => Ok(None),
                 Argument::Value(Value::Text(_)) | Argument::Names | Argument::Taken => {
-                    return bad("* wants int");
+                    bad("* wants int")
                 }
-            }
-        } else {
-            while let Some(digit) = self.peek().and_then(|c| c.to_digit(10)) {
-                self.at = self.at.saturating_add(1);
-                let so_far: i64 = number.unwrap_or(0);
-                number = Some(so_far.saturating_mul(10).saturating_add(i64::from(digit)));
-            }
+            };
         }
-        if number.is_some_and(|n| n > limit || n < -limit) {
+        let mut number: Option<usize> = None;
+        while let Some(digit) = self.peek().and_then(|c| c.to_digit(10)) {
+            self.at = self.at.saturating_add(1);
+            let digit = usize::try_from(digit).unwrap_or(0);
+            let so_far = number.unwrap_or(0);
+            number = Some(so_far.saturating_mul(10).saturating_add(digit));
+        }
+        if number.is_some_and(|number| number > WIDTH_MAX) {
             return bad(too_big);
         }
         Ok(number)

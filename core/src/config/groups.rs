@@ -318,8 +318,10 @@ fn address(
 /// `tcp://host:port`, the host without spaces and colons.
 fn tcp_address(socket: &str) -> Option<ServerAddress> {
     let (host, port) = socket.strip_prefix("tcp://")?.split_once(':')?;
-    let odd = |c: char| super::scan::py_space(c) || c == ':';
-    if host.is_empty() || host.contains(odd) || !port.chars().all(|c| c.is_ascii_digit()) {
+    if host.is_empty()
+        || host.contains(super::scan::py_space)
+        || !port.chars().all(|c| c.is_ascii_digit())
+    {
         return None;
     }
     let port = port.parse().ok()?;

@@ -29,15 +29,6 @@ pub(super) fn lint(document: &Document, findings: &mut Findings) {
             }
         }
     }
-    for key in document.default_keys() {
-        if !SECTIONS
-            .iter()
-            .any(|section| section.open || section.key(key).is_some())
-        {
-            let text = format!("'{key}' in [DEFAULT] is not an option of any section");
-            findings.warn(text, document.place("DEFAULT", key));
-        }
-    }
     for cut in document.cuts() {
         if suspicious(&cut) {
             let CutValue {

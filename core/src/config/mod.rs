@@ -36,6 +36,8 @@ mod servers;
 mod show;
 #[cfg(feature = "ini")]
 mod store;
+#[cfg(all(test, feature = "ini"))]
+mod tests;
 #[cfg(feature = "ini")]
 mod values;
 

@@ -14,13 +14,9 @@ use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec:
 /// assert_eq!(pairs, [("A".into(), "/x:/y".into()), ("B".into(), "1,2".into())]);
 /// ```
 pub fn key_value_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
-    let strict = pairs_of(text, Escapes::Literal);
-    match strict {
-        Ok(pairs) => Ok(pairs),
-        // What the reference refuses may still be meant as `A="say \"hi\""`.
-        Err(error) if text.contains('\\') => pairs_of(text, Escapes::Quote).or(Err(error)),
-        Err(error) => Err(error),
-    }
+    // What the reference refuses may still be meant as `A="say \"hi\""`.
+    pairs_of(text, Escapes::Literal)
+        .or_else(|error| pairs_of(text, Escapes::Quote).map_err(|_| error))
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -281,10 +281,7 @@ fn output(
 ) {
     if let Some(text) = reader.text(section, keys.logfile, names) {
         // The reference expands this value twice.
-        let text = match text {
-            Cow::Borrowed(text) if !text.contains('%') => Cow::Borrowed(text),
-            Cow::Borrowed(_) | Cow::Owned(_) => Cow::Owned(reader.expand_again(text, names)),
-        };
+        let text = reader.expand_again(text, names);
         match values::log_target(&text, reader.lookups) {
             Ok(target) => output.logfile = target,
             Err(text) => reader.fail(section, keys.logfile.name, &text),

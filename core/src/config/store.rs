@@ -197,7 +197,7 @@ impl Document {
     /// The names of a section's options: its own, then those of `[DEFAULT]`.
     pub(super) fn keys<'a>(&'a self, section: &str) -> impl Iterator<Item = &'a str> {
         let own = self.ini.get_map_ref().get(section);
-        let inherited = self.default_keys();
+        let inherited = self.own_keys(DEFAULT);
         let inherited = inherited.filter(move |key| own.is_none_or(|own| !own.contains_key(*key)));
         self.own_keys(section).chain(inherited)
     }
@@ -206,11 +206,6 @@ impl Document {
     pub(super) fn own_keys(&self, section: &str) -> impl Iterator<Item = &str> {
         let options = self.ini.get_map_ref().get(section).into_iter().flatten();
         options.map(|(key, _)| key.as_str())
-    }
-
-    /// The names of the options in `[DEFAULT]`.
-    pub(super) fn default_keys(&self) -> impl Iterator<Item = &str> {
-        self.own_keys(DEFAULT)
     }
 
     /// Where an option was set; if it was not, where its section begins.

@@ -192,9 +192,10 @@ fn a_line_that_is_no_text_is_shown_as_python_shows_bytes() {
 
 #[test]
 fn a_result_longer_than_the_limit_is_a_bad_line() {
-    let at_limit = format!("RESULT {RESULT_BYTES_MAX}");
+    let most = RESULT_BYTES_MAX;
+    let at_limit = format!("RESULT {most}");
     assert_eq!(answer(format!("{at_limit}\n").as_bytes()), []);
-    let over = format!("RESULT {}", RESULT_BYTES_MAX + 1);
+    let over = format!("RESULT {}", most + 1);
     assert_eq!(answer(format!("{over}\n").as_bytes()), bad(&over));
     let absurd = "RESULT 99999999999999999999999999";
     assert_eq!(answer(format!("{absurd}\n").as_bytes()), bad(absurd));

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Expands with `here` = `/h`, `process_num` = 5 and `n` = -3; an error gives its text.
+/// Expands with these names; an error gives its text.
 fn expanded(format: &str) -> String {
     let scope = Scope {
         environment: &BTreeMap::new(),
@@ -8,6 +8,10 @@ fn expanded(format: &str) -> String {
             ("here", Value::Text("/h")),
             ("process_num", Value::Number(5)),
             ("n", Value::Number(-3)),
+            ("ten", Value::Number(10)),
+            ("many", Value::Number(1_234_567)),
+            ("letter", Value::Text("é")),
+            ("smile", Value::Text("\u{1f600}€é")),
         ],
         own: &[],
     };
@@ -43,6 +47,17 @@ fn numbers_are_formatted_as_python_does() {
         ("%(process_num)0 5d", " 0005"),
         ("%(process_num)ld", "5"),
         ("%(process_num).0d", "5"),
+        ("%(process_num)-5c|", "\u{5}    |"),
+        ("%(process_num)#X", "0X5"),
+        ("%(ten)X", "A"),
+        ("%(process_num)#.0e", "5.e+00"),
+        ("%(process_num).0e", "5e+00"),
+        ("%(process_num)#.1e", "5.0e+00"),
+        ("%(process_num)#g", "5.00000"),
+        ("%(many)g", "1.23457e+06"),
+        ("%(many).1g", "1e+06"),
+        ("%(ten).2g", "10"),
+        ("%(ten)#.2g", "10."),
     ];
     for (format, wanted) in cases {
         assert_eq!(expanded(format), wanted, "{format}");
@@ -58,6 +73,8 @@ fn text_is_formatted_as_python_does() {
         ("%(here)05s|", "   /h|"),
         ("%(here)r%%", "'/h'%"),
         ("%(process_num).s", ""),
+        ("%(letter)3c|", "  é|"),
+        ("%(smile)a", "'\\U0001f600\\u20ac\\xe9'"),
     ];
     for (format, wanted) in cases {
         assert_eq!(expanded(format), wanted, "{format}");
@@ -68,6 +85,11 @@ fn text_is_formatted_as_python_does() {
 fn bad_formats_have_pythons_reasons() {
     let cases = [
         ("%d", "%d format: a real number is required, not dict"),
+        ("%c", "%c requires int or char"),
+        ("%x", "%x format: an integer is required, not dict"),
+        ("%G", "must be real number, not dict"),
+        ("%(n)*d", "not enough arguments for format string"),
+        ("%(n)*", "incomplete format"),
         ("%(here)s %s", "not enough arguments for format string"),
         ("%s %s", "not enough arguments for format string"),
         ("%(here)c", "%c requires int or char"),
@@ -89,6 +111,8 @@ fn bad_formats_have_pythons_reasons() {
         ("%*d", "* wants int"),
         ("%(process_num)*d", "not enough arguments for format string"),
         ("%(n)99999999999d", "width too big"),
+        ("%(n)10001d", "width too big"),
+        ("%(n).10001d", "precision too big"),
     ];
     for (format, reason) in cases {
         let wanted = alloc::format!(
@@ -104,8 +128,26 @@ fn unknown_names_list_what_there_is() {
     assert_eq!(
         expanded("%(a(b)c)s"),
         "Format string '%(a(b)c)s' for 'x.y' contains names ('a(b)c') which cannot be expanded. \
-         Available names: here, n, process_num"
+         Available names: here, letter, many, n, process_num, smile, ten"
     );
+}
+
+#[test]
+fn parentheses_within_a_name_are_counted() {
+    let environment = BTreeMap::from([("ENV_a(b".to_owned(), "value".to_owned())]);
+    let scope = Scope {
+        environment: &environment,
+        names: &[],
+        own: &[],
+    };
+    let unknown = ExpandError::UnknownName("ENV_a(b)s".to_owned());
+    assert_eq!(expand("%(ENV_a(b)s)s", &scope), Err(unknown));
+}
+
+#[test]
+fn a_field_is_as_wide_as_it_may_be() {
+    assert_eq!(expanded("%(here)10000s").len(), 10_000);
+    assert_eq!(expanded("%(n).10000d").len(), 10_001);
 }
 
 #[test]
