@@ -1,7 +1,8 @@
 //! A copy of the tree with all mutants in it, built once.
 
-use crate::list::Mutants;
-use crate::plant::{Planted, by_file, plant};
+use crate::constants::{Constants, enclosing};
+use crate::list::{Mutant, Mutants, known_files};
+use crate::plant::{Planted, plant};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,7 +13,6 @@ use std::process::{Command, Stdio};
 /// is told in a file.
 const SWITCH: &str = r#"
 //! Which mutant is on.
-extern crate std;
 use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +43,46 @@ pub fn on(number: usize) -> bool {
     }
     switch.active == number
 }
+
+/// What a function gives that promises no more than some iterator.
+pub enum Items<I: Iterator> {
+    Original(I),
+    Other(std::vec::IntoIter<I::Item>),
+}
+
+impl<I: Iterator> Items<I> {
+    pub fn other(items: impl IntoIterator<Item = I::Item>) -> Self {
+        Self::Other(items.into_iter().collect::<std::vec::Vec<_>>().into_iter())
+    }
+}
+
+impl<I: Iterator> Iterator for Items<I> {
+    type Item = I::Item;
+    fn next(&mut self) -> Option<I::Item> {
+        match self {
+            Self::Original(items) => items.next(),
+            Self::Other(items) => items.next(),
+        }
+    }
+}
+
+/// Known everywhere but in a crate that does without the standard library.
+pub mod names {
+    pub use std::borrow::{Cow, ToOwned};
+    pub use std::boxed::Box;
+    pub use std::collections::{BTreeMap, BTreeSet, VecDeque};
+    pub use std::string::{String, ToString};
+    pub use std::sync::Arc;
+    pub use std::vec;
+    pub use std::vec::Vec;
+}
 "#;
+
+/// Where there may be uses of the core's constants besides the core.
+const OUTSIDE: [&str; 3] = ["runtime-std/src", "tests/src", "tests/tests"];
+
+/// How the switch is made known. The tests know the standard library already.
+const DECLARED: &str = "#[cfg(not(test))]\nextern crate std;\npub mod mutant;\n";
 
 /// Where the switch is made known.
 const ROOT: &str = "core/src/lib.rs";
@@ -58,38 +97,38 @@ pub(crate) struct Built {
     pub(crate) unviable: BTreeSet<usize>,
 }
 
-/// Makes the copy, and takes out of it what does not compile.
+/// What the compiler has said so far, kept for the next run.
+struct Memory {
+    /// Names of mutants that are no programs.
+    names: BTreeSet<String>,
+    /// Functions that must stay constant.
+    constant: BTreeSet<String>,
+    /// Constants that cannot stay what they are.
+    switched: BTreeSet<String>,
+}
+
+/// Makes the copy, and takes out of it what does not compile. Why it does not is written to `refused`.
 pub(crate) fn build(top: &Path, place: &Path, mutants: &Mutants) -> Result<Built, String> {
     let tree = place.join("tree");
-    copy_tree(top, &tree, mutants)?;
+    let outside = outside(top)?;
+    let written = |file: &str| mutants.files.contains_key(file) || outside.contains_key(file);
+    copy_tree(top, &tree, written)?;
     let count = mutants.all.len();
     write(
         &tree.join("core/src/mutant.rs"),
         &SWITCH.replace("COUNT", &count.to_string()),
     )?;
-    let root = tree.join("core/src/lib.rs");
-    write(
-        &root,
-        &(read(&top.join("core/src/lib.rs"))? + "pub mod mutant;\n"),
-    )?;
-    let memory = place.join("no-programs");
-    let mut constant = remembered(&memory, "constant ");
-    let names = remembered(&memory, "mutant ");
-    let numbers = mutants.all.iter().enumerate();
-    let mut unviable: BTreeSet<usize> = numbers
-        .filter(|(_, mutant)| names.contains(&mutant.name()))
-        .map(|(number, _)| number)
-        .collect();
+    let path = place.join("no-programs");
+    let mut memory = Memory {
+        names: remembered(&path, "mutant "),
+        constant: remembered(&path, "constant "),
+        switched: remembered(&path, "switched "),
+    };
+    let mut reasons = read(&place.join("refused")).unwrap_or_default();
     loop {
-        let planted = plant_all(&tree, mutants, &unviable, &constant)?;
+        let (planted, unviable) = plant_all(&outside, &tree, mutants, &memory)?;
         let found = check(&tree, &planted)?;
         if found.errors == 0 {
-            let names = unviable
-                .iter()
-                .filter_map(|number| mutants.all.get(*number));
-            let names: String = names.map(|m| format!("mutant {}\n", m.name())).collect();
-            let functions = constant.iter().map(|name| format!("constant {name}\n"));
-            write(&memory, &(names + &functions.collect::<String>()))?;
             let done = planted.values().flat_map(|p| p.done.iter().copied());
             return Ok(Built {
                 tree,
@@ -98,16 +137,44 @@ pub(crate) fn build(top: &Path, place: &Path, mutants: &Mutants) -> Result<Built
             });
         }
         println!(
-            "{} errors: {} mutants are no programs, {} functions stay constant",
+            "{} errors: {} mutants are no programs, {} functions stay constant, {} constants are functions",
             found.errors,
             found.mutants.len(),
-            found.constant.len()
+            found.constant.len(),
+            found.switched.len()
         );
-        if found.mutants.is_empty() && found.constant.is_subset(&constant) {
+        let names = found.mutants.iter();
+        let names = names.filter_map(|(number, why)| Some((mutants.all.get(*number)?.name(), why)));
+        let known = memory.size();
+        for (name, why) in names {
+            reasons += &format!("{name}\n    {why}\n");
+            memory.names.insert(name);
+        }
+        memory.constant.extend(found.constant);
+        memory.switched.extend(found.switched);
+        memory.write(&path)?;
+        write(&place.join("refused"), &reasons)?;
+        if memory.size() == known {
             return Err(format!("the copy does not compile: {}", found.first));
         }
-        unviable.extend(found.mutants);
-        constant.extend(found.constant);
+    }
+}
+
+impl Memory {
+    fn size(&self) -> usize {
+        self.names.len() + self.constant.len() + self.switched.len()
+    }
+
+    fn write(&self, path: &Path) -> Result<(), String> {
+        let lines = |what: &str, all: &BTreeSet<String>| -> String {
+            all.iter().map(|name| format!("{what} {name}\n")).collect()
+        };
+        let names = lines("mutant", &self.names);
+        let functions = lines("constant", &self.constant);
+        write(
+            path,
+            &(names + &functions + &lines("switched", &self.switched)),
+        )
     }
 }
 
@@ -118,37 +185,58 @@ fn remembered(memory: &Path, what: &str) -> BTreeSet<String> {
     lines.map(str::to_owned).collect()
 }
 
-fn plant_all<'m>(
+/// Writes the files with mutants, and those that use what is changed for them. Also gives the mutants
+/// that are no programs.
+fn plant_all(
+    outside: &BTreeMap<String, String>,
     tree: &Path,
-    mutants: &'m Mutants,
-    unviable: &BTreeSet<usize>,
-    constant: &BTreeSet<String>,
-) -> Result<BTreeMap<&'m str, Planted>, String> {
+    mutants: &Mutants,
+    memory: &Memory,
+) -> Result<(BTreeMap<String, Planted>, BTreeSet<usize>), String> {
+    let constants = Constants::find(mutants, &memory.switched)?;
+    for (file, source) in outside {
+        let rewritten = constants.rewrite_public(file, source)?;
+        write(&tree.join(file), &rewritten)?;
+    }
     let mut all = BTreeMap::new();
-    for (file, mut here) in by_file(&mutants.all) {
-        here.retain(|(number, _)| !unviable.contains(number));
-        let source = mutants.files.get(file).map_or("", String::as_str);
-        let mut planted =
-            plant(source, &here, constant).map_err(|error| format!("{file}: {error}"))?;
+    let mut unviable = BTreeSet::new();
+    for (file, source) in &mutants.files {
+        let rewritten = constants.rewrite(file, source)?;
+        let numbered = mutants.all.iter().enumerate();
+        let mut here: Vec<(usize, Mutant)> = Vec::new();
+        for (number, mutant) in numbered.filter(|(_, mutant)| mutant.file == *file) {
+            if memory.names.contains(&mutant.name()) {
+                unviable.insert(number);
+            } else {
+                let span = rewritten.moved(&mutant.span);
+                let mutant = mutant.clone();
+                here.push((number, Mutant { span, ..mutant }));
+            }
+        }
+        let mut planted = plant(&rewritten.text, &here, &memory.constant)
+            .map_err(|error| format!("{file}: {error}"))?;
+        unviable.extend(&planted.refused);
         if file == ROOT {
-            planted.text += "pub mod mutant;\n";
+            planted.text += DECLARED;
         }
         write(&tree.join(file), &planted.text)?;
-        all.insert(file, planted);
+        all.insert(file.clone(), planted);
     }
-    Ok(all)
+    Ok((all, unviable))
 }
 
 #[derive(Default)]
 struct Found {
     errors: usize,
-    mutants: BTreeSet<usize>,
+    /// With what the compiler says.
+    mutants: BTreeMap<usize, String>,
     constant: BTreeSet<String>,
+    switched: BTreeSet<String>,
     first: String,
 }
 
 /// Asks the compiler, and finds the mutants it complains of.
-fn check(tree: &Path, planted: &BTreeMap<&str, Planted>) -> Result<Found, String> {
+fn check(tree: &Path, planted: &BTreeMap<String, Planted>) -> Result<Found, String> {
     let output = cargo(tree)
         .args(["check", "--message-format=json", "--features=serde"])
         .args(["--package", "visor-core", "--lib", "--profile=test"])
@@ -165,19 +253,35 @@ fn check(tree: &Path, planted: &BTreeMap<&str, Planted>) -> Result<Found, String
         found.errors += 1;
         let rendered = message["rendered"].as_str().unwrap_or_default();
         if message["code"]["code"] == "E0015" {
-            found.constant.extend(called(rendered));
+            match within_constant(message, planted) {
+                Some(name) => found.switched.extend([name]),
+                None => found.constant.extend(called(rendered)),
+            }
             continue;
         }
         let mutants = blamed(message, planted);
         if mutants.is_empty() && found.first.is_empty() {
             found.first = rendered.to_owned();
         }
+        let code = message["code"]["code"].as_str().unwrap_or_default();
+        let text = message["message"].as_str().unwrap_or_default();
+        let why = format!("{code} {}", text.replace('\n', " "));
+        let mutants = mutants.into_iter().map(|number| (number, why.clone()));
         found.mutants.extend(mutants);
     }
     if found.errors == 0 && !output.status.success() {
         return Err("the copy does not compile".to_owned());
     }
     Ok(found)
+}
+
+/// The constant in which an error is.
+fn within_constant(message: &Value, planted: &BTreeMap<String, Planted>) -> Option<String> {
+    let spans = message["spans"].as_array()?;
+    let span = spans.iter().find(|span| span["is_primary"] == true)?;
+    let file = planted.get(span["file_name"].as_str()?)?;
+    let start = usize::try_from(span["byte_start"].as_u64()?).ok()?;
+    enclosing(&file.text, start)
 }
 
 /// The function that the compiler wants to be constant: `Type::name` in the first quotation marks.
@@ -187,7 +291,7 @@ fn called(message: &str) -> Option<String> {
 }
 
 /// The mutants whose text an error points at; those it merely mentions, if it points at none.
-fn blamed(message: &Value, planted: &BTreeMap<&str, Planted>) -> BTreeSet<usize> {
+fn blamed(message: &Value, planted: &BTreeMap<String, Planted>) -> BTreeSet<usize> {
     let spans = message["spans"].as_array().map_or(&[][..], Vec::as_slice);
     let mut primary = BTreeSet::new();
     let mut mentioned = BTreeSet::new();
@@ -226,8 +330,20 @@ pub(crate) fn cargo(tree: &Path) -> Command {
     command
 }
 
-/// Copies what git knows of, and what it does not ignore.
-fn copy_tree(top: &Path, copy: &Path, mutants: &Mutants) -> Result<(), String> {
+/// The files outside of the core that may use its constants.
+fn outside(top: &Path) -> Result<BTreeMap<String, String>, String> {
+    let mut files = BTreeMap::new();
+    for file in known_files(top, &OUTSIDE)? {
+        let source = read(&top.join(&file))?;
+        if source.contains("visor_core") {
+            files.insert(file, source);
+        }
+    }
+    Ok(files)
+}
+
+/// Copies what git knows of, and what it does not ignore, but for what is written later.
+fn copy_tree(top: &Path, copy: &Path, written: impl Fn(&str) -> bool) -> Result<(), String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(top)
@@ -238,9 +354,7 @@ fn copy_tree(top: &Path, copy: &Path, mutants: &Mutants) -> Result<(), String> {
     sweep(copy, &known).map_err(|error| format!("{}: {error}", copy.display()))?;
     for file in listed.lines() {
         let from = top.join(file);
-        // Those with mutants are written when these are put in.
-        let has_mutants = file == ROOT || mutants.files.contains_key(file);
-        if from.is_file() && !has_mutants {
+        if from.is_file() && !written(file) {
             let content = std::fs::read(&from).map_err(|e| format!("{file}: {e}"))?;
             store(&copy.join(file), &content)?;
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// One change of the source that a test should notice.
+#[derive(Clone)]
 pub(crate) struct Mutant {
     /// From the top of the tree.
     pub(crate) file: String,
@@ -37,7 +38,7 @@ impl Mutant {
     }
 }
 
-/// The text of each file that has mutants, and all mutants in the order of cargo-mutants.
+/// The text of each file of the core, and all mutants in the order of cargo-mutants.
 pub(crate) struct Mutants {
     pub(crate) files: BTreeMap<String, String>,
     pub(crate) all: Vec<Mutant>,
@@ -61,12 +62,12 @@ pub(crate) fn list(top: &Path) -> Result<Mutants, String> {
         files: BTreeMap::new(),
         all: Vec::new(),
     };
+    for file in known_files(top, &["core/src"])? {
+        let content = std::fs::read_to_string(top.join(&file)).map_err(|e| e.to_string())?;
+        mutants.files.insert(file, content);
+    }
     for item in listed.as_array().ok_or("no list of mutants")? {
         let file = text(item, "file")?;
-        if !mutants.files.contains_key(&file) {
-            let content = std::fs::read_to_string(top.join(&file)).map_err(|e| e.to_string())?;
-            mutants.files.insert(file.clone(), content);
-        }
         let content = mutants.files.get(&file).map_or("", String::as_str);
         mutants.all.push(mutant(item, file, content)?);
     }
@@ -77,6 +78,20 @@ pub(crate) fn list(top: &Path) -> Result<Mutants, String> {
         *count += 1;
     }
     Ok(mutants)
+}
+
+/// The Rust files that git knows of, and those it does not ignore, below some directories.
+pub(crate) fn known_files(top: &Path, below: &[&str]) -> Result<Vec<String>, String> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .args(below)
+        .current_dir(top)
+        .output()
+        .map_err(|error| format!("git: {error}"))?;
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let files = listed.lines().filter(|file| file.ends_with(".rs"));
+    let there = files.filter(|file| top.join(file).is_file());
+    Ok(there.map(str::to_owned).collect())
 }
 
 fn mutant(item: &Value, file: String, content: &str) -> Result<Mutant, String> {

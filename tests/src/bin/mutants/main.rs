@@ -15,6 +15,7 @@
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod build;
+mod constants;
 mod list;
 mod plant;
 mod run;

@@ -5,7 +5,7 @@
 //! out of it, except for the `const` of functions: a switch cannot be read while compiling.
 
 use crate::list::Mutant;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -17,12 +17,14 @@ pub(crate) struct Planted {
     pub(crate) places: Vec<(Range<usize>, usize)>,
     /// Those that could be put in.
     pub(crate) done: BTreeSet<usize>,
+    /// Those that are no programs by the rules of the language.
+    pub(crate) refused: BTreeSet<usize>,
 }
 
 /// Puts mutants in, given with their numbers. Functions in `constant` stay constant.
 pub(crate) fn plant(
     source: &str,
-    mutants: &[(usize, &Mutant)],
+    mutants: &[(usize, Mutant)],
     constant: &BTreeSet<String>,
 ) -> Result<Planted, String> {
     let file = syn::parse_file(source).map_err(|error| error.to_string())?;
@@ -33,6 +35,7 @@ pub(crate) fn plant(
         insertions: Vec::new(),
         blanks: Vec::new(),
         done: BTreeSet::new(),
+        refused: BTreeSet::new(),
     };
     planter.visit_file(&file);
     Ok(planter.finish())
@@ -50,12 +53,16 @@ struct Insertion {
 
 struct Planter<'a> {
     source: &'a str,
-    mutants: &'a [(usize, &'a Mutant)],
+    mutants: &'a [(usize, Mutant)],
     constant: &'a BTreeSet<String>,
     insertions: Vec<Insertion>,
     blanks: Vec<Range<usize>>,
     done: BTreeSet<usize>,
+    refused: BTreeSet<usize>,
 }
+
+/// cargo-mutants takes for granted what programs with the standard library know.
+const NAMES: &str = "#[allow(unused_imports)] use crate::mutant::names::*;";
 
 fn on(number: usize) -> String {
     format!("crate::mutant::on({number})")
@@ -81,6 +88,7 @@ impl Planter<'_> {
             text: String::new(),
             places: Vec::new(),
             done: self.done,
+            refused: self.refused,
         };
         let mut at = 0;
         for (_, insertion) in ordered {
@@ -153,27 +161,38 @@ impl Planter<'_> {
             return true;
         };
         let start = first.span().byte_range().start;
-        if returns_some_type(&signature.output) {
-            return true;
-        }
         let here = self.mutants.iter().filter(|(_, m)| m.genre == "FnValue");
         let here: Vec<(usize, String)> = here
             .filter(|(_, m)| m.span.start == start)
             .map(|(number, m)| (*number, m.replacement.clone()))
             .collect();
-        let pieces: Vec<Piece> = here
+        if here.is_empty() {
+            return true;
+        }
+        let is_some_type = returns_some_type(&signature.output);
+        let mut pieces: Vec<Piece> = here
             .into_iter()
             .map(|(number, value)| {
                 self.done.insert(number);
-                let text = format!(" if {} {{ return {value}; }}", on(number));
+                let value = match is_some_type {
+                    true => format!("crate::mutant::Items::other({value})"),
+                    false => value,
+                };
+                let text = format!(" if {} {{ {NAMES} return {value}; }}", on(number));
                 (text, Some(number))
             })
             .collect();
-        self.insertions.push(Insertion {
-            at: inside,
-            opens: true,
-            pieces,
-        });
+        if is_some_type {
+            pieces.push(plain(" crate::mutant::Items::Original({"));
+            let end = block.brace_token.span.close().byte_range().start;
+            self.wrap(inside..end, pieces, "})");
+        } else {
+            self.insertions.push(Insertion {
+                at: inside,
+                opens: true,
+                pieces,
+            });
+        }
         true
     }
 
@@ -200,13 +219,19 @@ impl Planter<'_> {
         }
     }
 
-    fn guard(&mut self, arm: &syn::Arm) {
+    /// The mutant that deletes an arm.
+    fn deleted(&self, arm: &syn::Arm) -> Option<usize> {
         let whole = arm.span().byte_range();
         // cargo-mutants counts the comma to the arm, or does not.
         let deleted = self.mutants.iter().find(|(_, m)| {
             m.genre == "MatchArm" && m.span.start == whole.start && m.span.end <= whole.end + 1
         });
-        let deleted = deleted.map(|(number, _)| *number);
+        deleted.map(|(number, _)| *number)
+    }
+
+    fn guard(&mut self, arm: &syn::Arm) {
+        let deleted = self.deleted(arm);
+        let deleted = deleted.filter(|number| !self.refused.contains(number));
         let syn::Pat::Guard(syn::PatGuard { guard, .. }) = &arm.pat else {
             if let Some(number) = deleted {
                 self.done.insert(number);
@@ -319,6 +344,11 @@ impl<'ast> Visit<'ast> for Planter<'_> {
 
     fn visit_expr_binary(&mut self, node: &'ast syn::ExprBinary) {
         if has_let(&node.left) || has_let(&node.right) {
+            // Beside `let` there can only be `&&`: every other operator is refused.
+            let operator = node.op.span().byte_range();
+            let refused = self.with_span("BinaryOperator", &operator);
+            self.refused
+                .extend(refused.iter().map(|(number, _)| *number));
             self.visit_expr(&node.left);
             self.visit_expr(&node.right);
             return;
@@ -341,6 +371,19 @@ impl<'ast> Visit<'ast> for Planter<'_> {
         self.visit_expr(&node.expr);
     }
 
+    fn visit_expr_match(&mut self, node: &'ast syn::ExprMatch) {
+        let is_all = |arm: &syn::Arm| matches!(arm.pat, syn::Pat::Wild(_));
+        if !node.arms.iter().any(is_all) {
+            // cargo-mutants takes `_ if …` for a pattern that matches everything. Without one that
+            // does, no arm can be missing.
+            for arm in &node.arms {
+                let deleted = self.deleted(arm);
+                self.refused.extend(deleted);
+            }
+        }
+        visit::visit_expr_match(self, node);
+    }
+
     fn visit_arm(&mut self, node: &'ast syn::Arm) {
         self.guard(node);
         if let syn::Pat::Guard(pattern) = &node.pat {
@@ -357,16 +400,4 @@ impl<'ast> Visit<'ast> for Planter<'_> {
         }
         visit::visit_expr_struct(self, node);
     }
-}
-
-/// The mutants of each file, numbered over all files.
-pub(crate) fn by_file(all: &[Mutant]) -> BTreeMap<&str, Vec<(usize, &Mutant)>> {
-    let mut files: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
-    for (number, mutant) in all.iter().enumerate() {
-        files
-            .entry(&mutant.file)
-            .or_default()
-            .push((number, mutant));
-    }
-    files
 }
