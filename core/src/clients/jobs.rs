@@ -11,7 +11,7 @@ use alloc::{format, string::String, vec::Vec};
 
 /// Most bytes of a multicall's answer. A request of a few bytes each could ask for any number of
 /// large results.
-const MULTICALL_BYTES_MAX: usize = 64 << 20;
+pub(super) const MULTICALL_BYTES_MAX: usize = 64 << 20;
 
 /// What is done with an outcome.
 #[derive(Clone, Debug)]
@@ -153,7 +153,13 @@ impl Supervisor {
         self.respond(now, conn, &Response::new(Status::Ok, "text/xml", body));
     }
 
-    fn begin_nested(&mut self, now: Now, conn: ConnId, call: Value, used_bytes: usize) -> Begun {
+    pub(super) fn begin_nested(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        call: Value,
+        used_bytes: usize,
+    ) -> Begun {
         let wrong = |extra: Option<&str>| {
             Begun::Done(Err(match extra {
                 Some(extra) => FaultKind::IncorrectParameters.about(extra),

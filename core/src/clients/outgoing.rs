@@ -32,7 +32,8 @@ impl Outgoing {
         if self.in_flight || self.waiting() == 0 {
             return;
         }
-        let data = if self.start == 0 && self.bytes.len() <= SLICE_BYTES_MAX {
+        // Of these none has been handed on: that is done by whole slices.
+        let data = if self.bytes.len() <= SLICE_BYTES_MAX {
             core::mem::take(&mut self.bytes)
         } else {
             let end = self.bytes.len().min(self.start + SLICE_BYTES_MAX);

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calls;
+mod following;
 mod leaving;
 mod pages;
 mod stdin;

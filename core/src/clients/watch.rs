@@ -14,7 +14,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 /// Most pages that can be told of changes at once.
 const PAGES_MAX: usize = 64;
 /// Most bytes that wait for a page; beyond, it has fallen behind.
-const BEHIND_BYTES: usize = 256 << 10;
+pub(super) const BEHIND_BYTES: usize = 256 << 10;
 
 /// A page that updates itself.
 #[derive(Clone, Debug, Default)]

@@ -473,6 +473,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn help_ends_with_notes_and_examples() {
+        let lines = |name: &str| help_of(name).expect("an action").lines(false);
+        let of = |name: &str, what: &str| lines(name).last().unwrap().starts_with(what);
+        assert!(of("add", "Example: add web") && of("maintail", "Examples: maintail -4000 | "));
+        for help in ACTIONS {
+            let notes = usize::from(!help.notes.is_empty());
+            let lines = help.lines(false);
+            assert_eq!(lines.len(), help.forms.len() + notes + 1, "{lines:?}");
+            assert!(lines.iter().all(|line| !line.is_empty()), "{lines:?}");
+        }
+    }
+
+    #[test]
     fn the_table_is_sorted_and_finds_every_action() {
         assert!(ACTIONS.is_sorted_by_key(|help| help.name));
         for help in ACTIONS {

@@ -169,6 +169,7 @@ mod tests {
         );
         assert_eq!(candidates("", &[]).len(), ACTIONS.len());
         assert_eq!(candidates("nope ", &names()), [""; 0]);
+        assert_eq!(candidates("help start ", &[]), [""; 0]);
     }
 
     #[test]
@@ -194,6 +195,10 @@ mod tests {
         assert_eq!(candidates("tail cat std", &names()), ["stderr", "stdout"]);
         assert_eq!(candidates("tail -f cat ", &names()), ["stderr", "stdout"]);
         assert_eq!(candidates("maintail ", &names()), ["-f"]);
+        assert_eq!(candidates("tail cat stderr ", &names()), [""; 0]);
+        assert_eq!(candidates("maintail -f ", &[]), [""; 0]);
+        assert_eq!(candidates("open ", &[]), [""; 0]);
+        assert_eq!(candidates("open http://h -", &[]), [""; 0]);
         assert_eq!(source("maintail "), Source::Nothing);
     }
 

@@ -238,6 +238,8 @@ mod tests {
             Failure::WrongApi("2.0".into()),
             Failure::NoNamespace,
         ];
+        let broken = Failure::Broken("reset".into()).line(&url(), Action::Pid);
+        assert!(broken.contains(" broke: reset; "), "{broken}");
         for failure in failures {
             let line = failure.line(&url(), Action::Pid);
             assert!(

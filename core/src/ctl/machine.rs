@@ -26,6 +26,8 @@ use alloc::{
 
 /// Longest answer to a call. The reference has no limit; logs of this size do not fit a terminal.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Most values in an answer.
+const ANSWER_VALUES_MAX: usize = 1 << 24;
 
 /// A call to make.
 #[derive(Debug)]
@@ -325,7 +327,7 @@ impl Ctl {
             match self.link.next() {
                 News::Head(head) => pending.status = Some((head.status, head.reason)),
                 News::Body(bytes) => {
-                    if pending.body.len().saturating_add(bytes.len()) > ANSWER_BYTES_MAX {
+                    if is_too_long(pending.body.len(), bytes.len()) {
                         return self.fail(&Failure::TooLong(ANSWER_BYTES_MAX));
                     }
                     pending.body.extend_from_slice(&bytes);
@@ -354,11 +356,7 @@ impl Ctl {
             }
             None => return self.fail_at(&Failure::Receive(ReceiveError::Malformed), checking),
         }
-        let mut decoder = Decoder::new(Limits {
-            bytes: ANSWER_BYTES_MAX,
-            values: 1 << 24,
-            ..Limits::default()
-        });
+        let mut decoder = Decoder::new(answer_limits());
         let message = decoder.feed(&pending.body).and_then(|()| decoder.finish());
         let result = match message {
             Ok(Message::Response(value)) => Ok(value),
@@ -546,5 +544,35 @@ impl Ctl {
         } else {
             CtlOutput::Print(line)
         });
+    }
+}
+
+/// Whether an answer has too much with what has come of it now.
+fn is_too_long(have: usize, more: usize) -> bool {
+    have.saturating_add(more) > ANSWER_BYTES_MAX
+}
+
+/// What a server says may be longer than what it is told.
+fn answer_limits() -> Limits {
+    Limits {
+        bytes: ANSWER_BYTES_MAX,
+        values: ANSWER_VALUES_MAX,
+        ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_long_but_not_without_end() {
+        assert!(!is_too_long(0, ANSWER_BYTES_MAX));
+        assert!(!is_too_long(ANSWER_BYTES_MAX - 1, 1));
+        assert!(is_too_long(ANSWER_BYTES_MAX, 1));
+        assert!(is_too_long(2, usize::MAX));
+        let (limits, usual) = (answer_limits(), Limits::default());
+        assert_eq!((limits.bytes, limits.values), (268_435_456, 16_777_216));
+        assert!(limits.bytes > usual.bytes && limits.values > usual.values);
     }
 }

@@ -49,9 +49,9 @@ impl Waiting {
     /// Whether this process is one that is not done yet.
     fn is_for(&self, process: &Process) -> bool {
         let mine = match &self.who {
-            Who::Process(name) => *name == process.full_name(),
             Who::Group(group) => *group == process.group,
-            Who::All => true,
+            // One alone is not looked for: the line has its name.
+            Who::Process(_) | Who::All => true,
         };
         mine && match self.verb {
             Verb::Start => matches!(process.state, STARTING | BACKOFF),

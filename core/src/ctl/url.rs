@@ -178,6 +178,9 @@ mod tests {
                 "{text}"
             );
         }
+        let host = |text: &str| ServerUrl::parse(text).unwrap().host();
+        assert_eq!(host("http://[fe80::1]:1/"), "[fe80::1]:1");
+        assert_eq!(host("http://web"), "web:80");
         let unix = ServerUrl::parse("unix:///run/a b.sock").unwrap();
         assert_eq!(unix.address(), &Address::Unix("/run/a b.sock".to_string()));
         assert_eq!(unix.host(), "localhost");
@@ -198,9 +201,13 @@ mod tests {
         ] {
             assert!(ServerUrl::parse(text).is_err(), "{text}");
         }
-        assert_eq!(
-            ServerUrl::parse("foo").unwrap_err().to_string(),
-            "value 'foo' is not a URL"
-        );
+        for text in ["foo", ":", ":x", "x:", "http://"] {
+            let wanted = format!("value '{text}' is not a URL");
+            assert_eq!(ServerUrl::parse(text).unwrap_err().to_string(), wanted);
+        }
+        for text in ["localhost:9001", "ftp://a"] {
+            let wanted = format!("Unknown protocol for serverurl {text}: use http:// or unix://");
+            assert_eq!(ServerUrl::parse(text).unwrap_err().to_string(), wanted);
+        }
     }
 }

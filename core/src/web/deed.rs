@@ -226,13 +226,12 @@ impl Deed {
         let (Target::Process(name) | Target::Group(name)) = &self.asked.on else {
             return unexpected(fault);
         };
-        let is_start = matches!(self.asked.what, What::Start | What::Restart);
         let why = match fault.kind {
-            FaultKind::NoFile if is_start => "no such file",
-            FaultKind::NotExecutable if is_start => "file not executable",
-            FaultKind::AlreadyStarted if is_start => "already started",
-            FaultKind::SpawnError if is_start => "spawn error",
-            FaultKind::AbnormalTermination if is_start => "abnormal termination",
+            FaultKind::NoFile => "no such file",
+            FaultKind::NotExecutable => "file not executable",
+            FaultKind::AlreadyStarted => "already started",
+            FaultKind::SpawnError => "spawn error",
+            FaultKind::AbnormalTermination => "abnormal termination",
             FaultKind::UnknownMethod
             | FaultKind::IncorrectParameters
             | FaultKind::BadArguments
@@ -240,12 +239,7 @@ impl Deed {
             | FaultKind::ShutdownState
             | FaultKind::BadName
             | FaultKind::BadSignal
-            | FaultKind::NoFile
-            | FaultKind::NotExecutable
             | FaultKind::Failed
-            | FaultKind::AbnormalTermination
-            | FaultKind::SpawnError
-            | FaultKind::AlreadyStarted
             | FaultKind::NotRunning
             | FaultKind::Success
             | FaultKind::AlreadyAdded

@@ -6,7 +6,7 @@ use crate::config::Credentials;
 use crate::http::client::request;
 use crate::xmlrpc::{Message, encode};
 use alloc::string::String;
-use alloc::{format, vec};
+use alloc::{format, vec, vec::Vec};
 
 fn web() -> Daemon {
     super::web()
@@ -314,7 +314,10 @@ fn forms_act_on_groups_and_on_all() {
     assert!(act("action=startall").starts_with("{\"message\":\"All started at "));
     assert!(act("action=stopall").starts_with("{\"message\":\"All stopped at "));
     assert!(act("action=clearall").starts_with("{\"message\":\"All logs cleared at "));
-    assert!(act("action=refresh").starts_with("{\"message\":\"Page refreshed at "));
+    assert_eq!(
+        act("action=refresh"),
+        good("Page refreshed at Mon Nov 23 17:13:41 2026")
+    );
     assert_eq!(
         act("group=x&action=start"),
         "{\"message\":\"No such group named x\",\"ok\":false}"
@@ -347,4 +350,66 @@ fn forms_tell_what_failed() {
         done(&mut daemon, "processname=g:a&action=stop"),
         bad("unexpected rpc fault [70] NOT_RUNNING: g:a")
     );
+}
+
+#[test]
+fn what_does_not_run_is_restarted_all_the_same() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a")]);
+    let good = "{\"message\":\"Process web restarted\",\"ok\":true}";
+    assert_eq!(done(&mut daemon, "processname=web&action=restart"), good);
+    assert_eq!(daemon.children.len(), 1);
+    assert_eq!(done(&mut daemon, "processname=web&action=restart"), good);
+    assert_eq!(daemon.children.len(), 1);
+}
+
+#[test]
+fn a_program_that_ends_at_once_has_not_started() {
+    let mut daemon = web();
+    let page = daemon.get("/", &[("Host", "h")]);
+    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+    let body = format!("token={}&processname=web&action=start", &rest[..40]);
+    let conn = daemon.connect();
+    let json = [("Host", "h"), ("Accept", "application/json")];
+    daemon.send(conn, &request("POST", "/", &json, Some(body.as_bytes())));
+    daemon.exit("web", 1);
+    let answer = daemon.received(conn);
+    assert!(
+        answer.contains("\"ERROR: Process web: spawn error\""),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_page_is_told_of_all_processes_in_one_list() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a"), ("g", "b")]);
+    let told = daemon.get("/events", &[]);
+    let (_, data) = told.split_once("event: snapshot\ndata: ").unwrap();
+    let data = data.lines().next().unwrap();
+    let list: serde_json::Value = serde_json::from_str(data).expect("a list");
+    let ids: Vec<&str> = list["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|process| process["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["g:a", "g:b", "web"]);
+}
+
+#[test]
+fn the_log_page_shows_whose_log_and_which_it_is() {
+    let mut daemon = Daemon::with(&[("web", "web")], |config| {
+        config.supervisord.identifier = "shelf".into();
+    });
+    let mut page = |stream: &str| {
+        let target = format!("/tail.html?processname=web&stream={stream}");
+        daemon.get(&target, &[])
+    };
+    let tab = |stream: &str| {
+        format!(" aria-current=\"page\" href=\"/tail.html?processname=web&amp;stream={stream}\"")
+    };
+    for (shown, other) in [("stdout", "stderr"), ("stderr", "stdout")] {
+        let page = page(shown);
+        assert!(page.contains("<a href=\"/\">shelf</a>"), "{page}");
+        assert!(page.contains(&tab(shown)) && !page.contains(&tab(other)));
+    }
 }

@@ -49,3 +49,18 @@ fn a_full_pipe_keeps_no_client_waiting() {
         "true"
     );
 }
+
+#[test]
+fn so_much_waits_for_a_program_that_does_not_read() {
+    let most = 16 << 20;
+    let refused = "30 FAILED: web does not read its standard input";
+    for (queued, answer) in [(most - 4, "true"), (most - 3, refused), (most - 2, refused)] {
+        let mut daemon = running();
+        let process = daemon.core.processes.values_mut().next().unwrap();
+        process.stdin_queued_bytes = queued;
+        assert_eq!(
+            daemon.call("supervisor.sendProcessStdin", &params()),
+            answer
+        );
+    }
+}

@@ -209,3 +209,46 @@ fn options_hide_the_password() {
     assert!(shown.contains("http://h:1") && shown.contains("bob"));
     assert!(!shown.contains("secret"));
 }
+
+#[test]
+fn status_shows_what_was_asked_for() {
+    let mut pair = Pair::new(good);
+    let (out, exit) = pair.run("status w:w_00");
+    assert!(out.len() == 1 && out[0].starts_with("w:w_00 "), "{out:?}");
+    assert_eq!(exit, 0);
+    let (out, exit) = pair.run("status w:w_01");
+    assert!(out.len() == 1 && out[0].starts_with("w:w_01 "), "{out:?}");
+    assert_eq!(exit, 3);
+    let (out, exit) = pair.run("status w:*");
+    assert_eq!((out.len(), exit), (2, 3));
+    // The name is another group's.
+    let (out, exit) = pair.run("status cat:w_00");
+    assert_eq!(out, ["cat:w_00: ERROR (no such process)"]);
+    assert_eq!(exit, 4);
+}
+
+#[test]
+fn what_does_not_run_has_no_pid() {
+    let mut pair = Pair::new(good);
+    assert_eq!(pair.run("pid cat"), (vec!["7".into()], 0));
+    assert_eq!(pair.run("pid w:w_01"), (vec!["0".into()], 7));
+}
+
+#[test]
+fn a_call_for_one_may_tell_of_many() {
+    let mut pair = Pair::new(good);
+    let each = vec![outcome("w", "w_00", 80), outcome("w", "w_01", 50)];
+    pair.said = Some(Value::Array(each));
+    let lines = ["w:w_00: started", "w:w_01: ERROR (spawn error)"];
+    assert_eq!(pair.run("start cat"), (lines.map(String::from).to_vec(), 7));
+}
+
+#[test]
+fn arguments_that_are_not_understood_are_said_with_the_help() {
+    let mut pair = Pair::new(good);
+    for line in ["tail", "tail -x cat", "tail cat nope", "maintail x"] {
+        let (out, exit) = pair.run(line);
+        assert!(!out.is_empty() && exit != 0, "{line}: {out:?}, {exit}");
+        assert!(!pair.calls.iter().any(|call| call.starts_with("read")));
+    }
+}

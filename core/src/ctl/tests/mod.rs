@@ -4,6 +4,8 @@
 
 mod answers;
 mod hostile;
+mod links;
+mod progress;
 mod streams;
 
 use super::*;
@@ -31,6 +33,12 @@ struct Pair {
     out: Vec<String>,
     err: Vec<String>,
     asked: Vec<&'static str>,
+    /// The questions whose answers are not shown.
+    secrets: Vec<&'static str>,
+    connects: Vec<Channel>,
+    closes: Vec<Channel>,
+    /// Methods that are not answered.
+    silent: Vec<&'static str>,
     calls: Vec<String>,
     /// The parameters of the last call.
     params: Vec<Value>,
@@ -55,6 +63,10 @@ impl Pair {
             out: vec![],
             err: vec![],
             asked: vec![],
+            secrets: vec![],
+            connects: vec![],
+            closes: vec![],
+            silent: vec![],
             calls: vec![],
             params: vec![],
             said: None,
@@ -94,6 +106,7 @@ impl Pair {
         loop {
             match self.ctl.poll_output() {
                 CtlOutput::Connect { channel, .. } => {
+                    self.connects.push(channel);
                     self.ctl
                         .handle_input(self.now, CtlInput::Connected(channel));
                 }
@@ -105,7 +118,7 @@ impl Pair {
                     };
                     self.ctl.handle_input(self.now, input);
                 }
-                CtlOutput::Close(_) => {}
+                CtlOutput::Close(channel) => self.closes.push(channel),
                 CtlOutput::Print(line) => self.out.push(line),
                 CtlOutput::Write(bytes) => {
                     self.out
@@ -113,8 +126,9 @@ impl Pair {
                 }
                 CtlOutput::PrintError(line) => self.err.push(line),
                 CtlOutput::Progress(text) => self.err.push(text.unwrap_or_else(|| "-".into())),
-                CtlOutput::Ask { prompt, .. } => {
+                CtlOutput::Ask { prompt, secret } => {
                     self.asked.push(prompt);
+                    self.secrets.extend(secret.then_some(prompt));
                     let answer =
                         (!self.answers_typed.is_empty()).then(|| self.answers_typed.remove(0));
                     self.ctl.handle_input(self.now, CtlInput::Answer(answer));
@@ -168,6 +182,7 @@ impl Pair {
             (None, Some(code)) => Err((code, "TEXT")),
             (None, None) => (self.answers)(bare, &params),
         };
+        let is_silent = self.silent.contains(&bare);
         self.params = params;
         let message = match answer {
             Ok(value) => Message::Response(value),
@@ -176,7 +191,7 @@ impl Pair {
                 text: text.into(),
             },
         };
-        if self.calls.last().is_some_and(|m| m == "silent") {
+        if is_silent {
             return vec![];
         }
         let body = encode(&message);
@@ -364,6 +379,8 @@ fn update_removes_then_changes_then_adds() {
         "n: added process group",
     ];
     assert_eq!(pair.run("update"), (expected.map(String::from).to_vec(), 0));
+    // Only who names groups wants to know which there are.
+    assert!(!pair.calls.contains(&"getAllProcessInfo".into()));
     assert_eq!(pair.run("update n").0, ["n: added process group"]);
     assert_eq!(
         pair.run("update nope cat"),
@@ -486,6 +503,7 @@ fn the_shell_asks_for_name_and_password_and_runs_the_line_again() {
     assert_eq!(out, [required, "", required, "", "4.3.0"]);
     assert_eq!(status, 0);
     assert_eq!(pair.asked[..2], ["Username:", "Password:"]);
+    assert_eq!(pair.secrets, ["Password:", "Password:"]);
     assert_eq!(pair.ctl.options().username, "bob");
 }
 
