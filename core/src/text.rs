@@ -178,6 +178,7 @@ mod tests {
         assert_eq!(split("'a b'c \"\""), ["a bc", ""]);
         assert_eq!(split(r#""a\$b""#), [r"a\$b"]);
         assert_eq!(split("\"a\\\nb\""), ["a\\\nb"]);
+        assert_eq!(split(r#""a\"b" "a\\b" "a\'b""#), ["a\"b", r"a\b", r"a\'b"]);
         assert_eq!(split("a\\\nb"), ["a\nb"]);
         assert_eq!(split("a#b #c"), ["a#b", "#c"]);
         assert_eq!(split(r"'a\'b"), [r"a\b"]);

@@ -258,6 +258,28 @@ mod tests {
     }
 
     #[test]
+    fn every_day_follows_the_one_before() {
+        let (mut year, mut month, mut day) = (1969, 12, 31);
+        for days in 0..=106_751 {
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = match month {
+                2 if is_leap => 29,
+                2 => 28,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            (year, month, day) = match (month, day) {
+                (12, 31) => (year + 1, 1, 1),
+                (month, day) if day == last => (year, month + 1, 1),
+                (month, day) => (year, month, day + 1),
+            };
+            let civil = Civil::at(UnixTime::from_secs(days * 86_400), 0);
+            assert_eq!((civil.year, civil.month, civil.day), (year, month, day));
+            assert_eq!(i64::from(civil.weekday), (days + 4) % 7);
+        }
+    }
+
+    #[test]
     fn stop_stamps_have_twelve_hours() {
         let stamp = |secs| Civil::at(UnixTime::from_secs(secs), 0).stop_stamp();
         assert_eq!(stamp(0), "Jan 01 12:00 AM");

@@ -131,6 +131,20 @@ fn same(a: &Digest, b: &Digest) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn differences_do_not_make_up_for_each_other() {
+        let (none, mut twice) = (Digest::default(), Digest::default());
+        assert!(same(&none, &twice));
+        (twice[3], twice[7]) = (5, 5);
+        assert!(!same(&none, &twice));
+    }
+
+    #[test]
+    fn nobody_reads_a_password_in_a_message() {
+        let shown = format!("{:?}", gate("bob", "secret"));
+        assert!(shown.contains("Expected(***)"), "{shown}");
+    }
+
     fn gate(username: &str, password: &str) -> Gate {
         Gate::new(Some(&Credentials {
             username: username.into(),

@@ -58,3 +58,39 @@ impl Buffer {
         self.start = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// What is kept after so much of 100 bytes was taken, and one more came.
+    fn kept(taken: usize) -> usize {
+        let mut buffer = Buffer::default();
+        buffer.push(&[7; 100]);
+        buffer.skip(taken);
+        buffer.push(&[8]);
+        let rest = [&vec![7; 100 - taken][..], &[8]].concat();
+        assert_eq!(buffer.rest(), rest);
+        buffer.bytes.len()
+    }
+
+    #[test]
+    fn what_was_taken_goes_when_it_is_more_than_the_half() {
+        for (taken, bytes) in [(0, 101), (1, 101), (50, 101), (51, 50), (99, 2)] {
+            assert_eq!(kept(taken), bytes, "{taken}");
+        }
+    }
+
+    #[test]
+    fn an_empty_buffer_gives_back_what_a_burst_took() {
+        let after = |count: usize| {
+            let mut buffer = Buffer::default();
+            buffer.push(&vec![7; count]);
+            buffer.skip(count);
+            buffer.bytes.capacity()
+        };
+        assert!(after(1000) >= 1000);
+        assert!(after(1 << 20) <= 2 * IDLE_BYTES_MAX);
+    }
+}

@@ -415,6 +415,49 @@ mod tests {
     }
 
     #[test]
+    fn errors_are_clauses() {
+        let shown = [
+            ReceiveError::Malformed,
+            ReceiveError::TooLong,
+            ReceiveError::Truncated,
+        ];
+        for error in shown {
+            assert!(error.to_string().starts_with("the server"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_and_a_line_of_a_chunk_have_so_many_bytes() {
+        let head = |length: usize| {
+            let (before, after) = ("HTTP/1.1 200 OK\r\nX: ", "\r\n\r\n");
+            let value = "x".repeat(length - before.len() - after.len());
+            let text = alloc::format!("{before}{value}{after}");
+            events(&[text.as_bytes()], false).1
+        };
+        assert_eq!(head(HEAD_BYTES_MAX), None);
+        assert_eq!(head(HEAD_BYTES_MAX + 1), Some(ReceiveError::TooLong));
+        let line = |length: usize| {
+            let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            events(&[&head[..], &vec![b'0'; length]], false).1
+        };
+        assert_eq!(line(CHUNK_LINE_BYTES_MAX), None);
+        for more in 1..3 {
+            let error = line(CHUNK_LINE_BYTES_MAX + more);
+            assert_eq!(error, Some(ReceiveError::TooLong));
+        }
+    }
+
+    #[test]
+    fn a_trailer_ends_with_an_empty_line() {
+        let mut receiver = Receiver::new();
+        receiver.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n");
+        assert!(matches!(receiver.next(), Ok(Some(Event::Head(_)))));
+        assert_eq!(receiver.next(), Ok(None));
+        receiver.receive(b"\r\n");
+        assert_eq!(receiver.next(), Ok(Some(Event::End)));
+    }
+
+    #[test]
     fn keep_alive_follows_version_and_header() {
         let after = |bytes: &[u8]| {
             let mut receiver = Receiver::new();

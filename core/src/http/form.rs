@@ -83,7 +83,7 @@ fn decode(text: &str, plus_is_space: bool) -> String {
             b'%' => match tail {
                 [high, low, after @ ..] => match (hex(*high), hex(*low)) {
                     (Some(high), Some(low)) => {
-                        bytes.push(high << 4 | low);
+                        bytes.push(high * 16 + low);
                         rest = after;
                     }
                     _ => bytes.push(b'%'),
@@ -119,6 +119,26 @@ mod tests {
             assert_eq!(percent_decode(text), expected);
         }
         assert_eq!(percent_decode("%ff%C3"), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn every_byte_is_decoded_from_digits_of_either_case() {
+        for c in ' '..='\u{7ff}' {
+            let encode = |case: fn(u8) -> String| -> String {
+                let mut bytes = [0; 2];
+                c.encode_utf8(&mut bytes).bytes().map(case).collect()
+            };
+            let lower = encode(|byte| alloc::format!("%{byte:02x}"));
+            let upper = encode(|byte| alloc::format!("%{byte:02X}"));
+            assert_eq!(percent_decode(&lower), String::from(c));
+            assert_eq!(percent_decode(&upper), String::from(c));
+        }
+    }
+
+    #[test]
+    fn a_plus_is_a_space_in_fields_alone() {
+        assert_eq!(percent_decode("a+b"), "a+b");
+        assert_eq!(Fields::parse("a+b=c+d").get("a b"), Some("c d"));
     }
 
     #[test]

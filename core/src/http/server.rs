@@ -85,10 +85,8 @@ impl Connection {
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self, gate: &Gate) -> Next {
         if matches!(self.stage, Stage::Head) {
+            // As long as there is more of that, nothing is left.
             self.skip_unread();
-            if self.last.unread > 0 {
-                return Next::More;
-            }
             match self.head(gate) {
                 Ok(None) => return Next::More,
                 Ok(Some((request, length))) => self.stage = Stage::Body(request, length),

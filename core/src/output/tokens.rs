@@ -46,12 +46,7 @@ impl TokenScanner {
         }
         self.held = 0;
         let (text, rest) = before_token(data, token);
-        if token.starts_with(rest) && rest.len() < token.len() {
-            self.held = rest.len();
-            *data = &[];
-        } else {
-            *data = rest;
-        }
+        *data = rest;
         let text = match (held, text) {
             ([], text) => Cow::Borrowed(text),
             (held, []) => Cow::Borrowed(held),

@@ -66,7 +66,13 @@ mod tests {
         assert_eq!(py_str(&Value::from(true)), "True");
         let date = Value::DateTime("20260131T23:59:59".into());
         assert_eq!(py_str(&date), "2026-01-31 23:59:59");
-        for odd in ["é", "20260131 23:59:59", "20260131"] {
+        for odd in [
+            "é",
+            "20260131 23:59:59",
+            "20260131",
+            "20260131X23:59:59",
+            "2026-01-31T23:59:59",
+        ] {
             assert_eq!(py_str(&Value::DateTime(odd.into())), odd);
         }
     }

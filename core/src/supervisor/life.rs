@@ -424,7 +424,7 @@ impl Supervisor {
 
     /// Begins to stop everything. A shutdown overrules a restart, not the other way round.
     pub(crate) fn stop_daemon(&mut self, now: Now, mood: Mood) {
-        if self.mood == Mood::Shutdown || self.phase == Phase::Ended {
+        if self.mood == Mood::Shutdown {
             return;
         }
         self.mood = mood;

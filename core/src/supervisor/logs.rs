@@ -81,7 +81,7 @@ impl Supervisor {
             };
             self.on_segment(now, id, stream, segment);
         }
-        if stream == Stream::Stdout && self.is_listener(id) {
+        if stream == Stream::Stdout {
             self.listener_output(now, id, &data);
         }
     }

@@ -140,5 +140,8 @@ mod tests {
         assert!(is_token(&token, &token));
         assert!(!is_token("", &token));
         assert!(!is_token(&token[1..], &token));
+        // Whatever the difference is, two that are the same do not make up for each other.
+        let guesses = (0..2000).map(|guess| format!("{guess}"));
+        assert!(guesses.into_iter().all(|guess| !is_token(&guess, &token)));
     }
 }

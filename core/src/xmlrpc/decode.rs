@@ -144,16 +144,13 @@ enum Container {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Tag {
-    Call,
     Response,
     MethodName,
-    Params,
     Param,
     Fault,
     Value,
     Int,
     Bool,
-    Str,
     Double,
     DateTime,
     Base64,
@@ -163,22 +160,20 @@ enum Tag {
     Member,
     Name,
     Nil,
-    Unknown,
+    /// What means nothing by itself, such as `methodCall` and `params`; within a value, a string.
+    Other,
 }
 
 impl Tag {
     fn named(local: &str) -> Self {
         match local {
-            "methodCall" => Self::Call,
             "methodResponse" => Self::Response,
             "methodName" => Self::MethodName,
-            "params" => Self::Params,
             "param" => Self::Param,
             "fault" => Self::Fault,
             "value" => Self::Value,
             "i1" | "i2" | "i4" | "int" | "i8" => Self::Int,
             "boolean" => Self::Bool,
-            "string" => Self::Str,
             "double" | "float" => Self::Double,
             "dateTime.iso8601" => Self::DateTime,
             "base64" => Self::Base64,
@@ -188,7 +183,7 @@ impl Tag {
             "member" => Self::Member,
             "name" => Self::Name,
             "nil" => Self::Nil,
-            _ => Self::Unknown,
+            _ => Self::Other,
         }
     }
 }
@@ -337,14 +332,11 @@ impl Decoder {
             })?,
             Tag::Response => self.is_response = true,
             Tag::Value => self.value = None,
-            Tag::Call
-            | Tag::MethodName
-            | Tag::Params
+            Tag::MethodName
             | Tag::Param
             | Tag::Fault
             | Tag::Int
             | Tag::Bool
-            | Tag::Str
             | Tag::Double
             | Tag::DateTime
             | Tag::Base64
@@ -352,7 +344,7 @@ impl Decoder {
             | Tag::Member
             | Tag::Name
             | Tag::Nil
-            | Tag::Unknown => {}
+            | Tag::Other => {}
         }
         self.open.push(tag);
         self.text.clear();
@@ -377,12 +369,12 @@ impl Decoder {
             None
         };
         match tag {
-            Tag::Int | Tag::Bool | Tag::Str | Tag::Double | Tag::DateTime | Tag::Base64 => {
+            Tag::Int | Tag::Bool | Tag::Double | Tag::DateTime | Tag::Base64 => {
                 self.value = Some(scalar(tag, text)?);
             }
             Tag::Nil => self.value = Some(Value::Nil),
             // As Supervisor, to which an unknown type is a string.
-            Tag::Unknown => self.value = in_value.then_some(Value::Str(text)),
+            Tag::Other => self.value = in_value.then_some(Value::Str(text)),
             Tag::Array => {
                 if !matches!(self.value, Some(Value::Array(_))) {
                     return Err(DecodeError::Shape("an array without data"));
@@ -406,7 +398,7 @@ impl Decoder {
                 }
             }
             Tag::MethodName => self.method = Some(text),
-            Tag::Call | Tag::Response | Tag::Params | Tag::Param | Tag::Fault => {}
+            Tag::Response | Tag::Param | Tag::Fault => {}
         }
         if first.is_some() {
             self.value = first;
@@ -455,11 +447,8 @@ fn scalar(tag: Tag, text: String) -> Result<Value, DecodeError> {
         }
         Tag::DateTime => Value::DateTime(text),
         Tag::Base64 => Value::Base64(base64_bytes(&text)?),
-        Tag::Str
-        | Tag::Call
-        | Tag::Response
+        Tag::Response
         | Tag::MethodName
-        | Tag::Params
         | Tag::Param
         | Tag::Fault
         | Tag::Value
@@ -469,7 +458,7 @@ fn scalar(tag: Tag, text: String) -> Result<Value, DecodeError> {
         | Tag::Member
         | Tag::Name
         | Tag::Nil
-        | Tag::Unknown => Value::Str(text),
+        | Tag::Other => Value::Str(text),
     })
 }
 

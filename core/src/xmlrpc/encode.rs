@@ -197,7 +197,6 @@ pub(crate) fn py_float(number: f64) -> String {
     if number == 0.0 || (-4..16).contains(&exponent) {
         format!("{number:?}")
     } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        format!("{digits}e{exponent:+03}")
     }
 }

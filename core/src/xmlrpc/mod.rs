@@ -10,6 +10,8 @@
 //! ```
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod cases;
 mod decode;
 mod encode;

@@ -144,6 +144,31 @@ fn requests_that_cannot_be_framed_are_refused() {
     assert_eq!(refusal(big.as_bytes()), (vec![413], true));
     let endless = vec![b'a'; HEAD_BYTES_MAX + 1];
     assert_eq!(refusal(&endless), (vec![431], true));
+    assert_eq!(refusal(b"PUT / HTTP/1.1\r\n\r\n"), (vec![411], false));
+}
+
+#[test]
+fn what_cannot_be_read_is_answered_in_the_version_that_is_spoken_here() {
+    let begins = |sent: &[u8], line: &str| String::from_utf8_lossy(sent).starts_with(line);
+    assert!(begins(&open(b"GET /\r\n\r\n").1, "HTTP/1.1 400 "));
+    let endless = vec![b'a'; HEAD_BYTES_MAX + 1];
+    assert!(begins(&open(&endless).1, "HTTP/1.1 431 "));
+    let mut connection = Connection::default();
+    connection.receive(b"GET / HT");
+    assert_eq!(connection.next(&Gate::default()), Next::More);
+    connection.refuse_slow(DATE, &Response::error(Status::RequestTimeout));
+    assert!(begins(&connection.take_output(), "HTTP/1.1 408 "));
+}
+
+#[test]
+fn a_head_has_so_many_bytes() {
+    let head = |length: usize| {
+        let (before, after) = ("GET / HTTP/1.1\r\nX: ", "\r\n\r\n");
+        let value = "x".repeat(length - before.len() - after.len());
+        format!("{before}{value}{after}").into_bytes()
+    };
+    assert_eq!(statuses(&open(&head(HEAD_BYTES_MAX)).1), [200]);
+    assert_eq!(statuses(&open(&head(HEAD_BYTES_MAX + 1)).1), [431]);
 }
 
 #[test]
@@ -165,6 +190,10 @@ fn a_client_that_waits_to_send_its_body_is_told_to() {
     assert_eq!(statuses(&sent), [100, 200]);
     let whole = [&head[..], b"x"].concat();
     assert_eq!(statuses(&open(&whole).1), [200]);
+    // HTTP/1.0 knows no such answer.
+    let old = b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    let (_, sent, _) = serve(&[old, b"x"], &Gate::default());
+    assert_eq!(statuses(&sent), [200]);
 }
 
 fn locked() -> Gate {

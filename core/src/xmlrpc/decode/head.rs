@@ -34,7 +34,7 @@ impl Head {
             return Ok(None);
         }
         self.skip_spaces();
-        if !self.has_type && self.pending.len() > 1 && !self.document_type()? {
+        if !self.has_type && !self.document_type()? {
             return Ok(None);
         }
         match self.pending.as_slice() {
@@ -54,7 +54,7 @@ impl Head {
     /// Takes off a document type that only names itself; whether more is needed to know.
     fn document_type(&mut self) -> Result<bool, DecodeError> {
         let pending = self.pending.as_slice();
-        if pending.len() < DOCTYPE.len() && DOCTYPE.starts_with(pending) {
+        if DOCTYPE.starts_with(pending) {
             return Ok(false);
         }
         if !pending.starts_with(DOCTYPE) {
@@ -79,11 +79,11 @@ impl Head {
     /// Takes byte order mark and declaration off; whether that is done.
     fn declaration(&mut self) -> Result<bool, DecodeError> {
         let pending = self.pending.as_slice();
-        if pending.len() < BOM.len() && BOM.starts_with(pending) {
+        if BOM.starts_with(pending) {
             return Ok(false);
         }
         let text = pending.strip_prefix(BOM).unwrap_or(pending);
-        if text.len() <= DECLARATION.len() && DECLARATION.starts_with(text) {
+        if DECLARATION.starts_with(text) {
             return Ok(false);
         }
         let marked = pending.len() - text.len();
