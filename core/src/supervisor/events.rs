@@ -193,12 +193,10 @@ impl Supervisor {
         let returned = match change.to {
             ProcessState::Starting => pool.started(position),
             ProcessState::Running => {
-                // It may have moved on since, even to another child.
+                // It may have moved on since, though not as far as to another child: that would
+                // take another input.
                 let process = self.processes.get(&change.process);
-                let still = process.is_some_and(|process| {
-                    process.state() == ProcessState::Running
-                        && process.child().map(|child| child.spawn) == change.spawn
-                });
+                let still = process.is_some_and(|p| p.state() == ProcessState::Running);
                 pool.set_running(position, still);
                 None
             }
@@ -252,6 +250,8 @@ impl Supervisor {
         }
     }
 
+    /// Recordings must know.
+    #[cfg(feature = "serde")]
     pub(super) fn is_listener(&self, id: ProcessId) -> bool {
         self.pools.members.contains_key(&id)
     }

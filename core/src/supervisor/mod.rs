@@ -458,7 +458,7 @@ impl Supervisor {
         );
         let after = process.child().map(|child| child.spawn);
         let deadline = process.deadline(self.mood == Mood::Running);
-        if process.state() != ProcessState::Running || before != after {
+        if process.state() != ProcessState::Running {
             // The notices of this come later; until then no event may go to the child of before.
             self.pools.suspend(id);
         }
@@ -484,3 +484,6 @@ impl Supervisor {
         self.activity.log(now, &mut self.out, level, text);
     }
 }
+
+#[cfg(test)]
+mod tests;

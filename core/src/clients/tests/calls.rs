@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ReadConfig;
-use crate::config::{AutoRestart, LogTarget, User};
+use crate::config::{AutoRestart, GroupKind, LogTarget, User};
 use alloc::boxed::Box;
 
 fn one(method: &str, params: Value) -> Value {
@@ -427,4 +427,28 @@ fn nothing_follows_the_end() {
     daemon.send(conn, &request("GET", "/ok.html", &[], None));
     assert!(daemon.received(conn).is_empty());
     assert_eq!(daemon.deadline, None);
+}
+
+#[test]
+fn a_listener_that_is_stopped_as_soon_as_it_is_up_is_not_told_of_it() {
+    let mut daemon = Daemon::with(&[("a", "a"), ("mail", "mail")], |config| {
+        config.groups[1].kind = GroupKind::Listener {
+            buffer_size: 10,
+            events: vec!["PROCESS_STATE_RUNNING".into()],
+        };
+    });
+    let call = |method: &str, params: Vec<Value>| {
+        one(&format!("supervisor.{method}"), Value::Array(params))
+    };
+    let calls = vec![
+        call("startProcess", vec!["mail".into(), false.into()]),
+        call("startProcess", vec!["a".into()]),
+        call("stopProcess", vec!["mail".into(), false.into()]),
+    ];
+    let conn = daemon.begin_call("system.multicall", &[Value::Array(calls)]);
+    daemon.output("mail", b"READY\n");
+    // Both are up at once, and the answer to the second call begins the third.
+    daemon.advance(SECOND);
+    assert_eq!(daemon.end_call(conn).unwrap(), "[true, true, true]");
+    assert_eq!(String::from_utf8_lossy(&daemon.written), "");
 }

@@ -22,6 +22,8 @@ pub(super) struct Daemon {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) logs: BTreeMap<LogId, String>,
     pub(super) children: BTreeMap<SpawnId, String>,
+    /// What was written to children.
+    pub(super) written: Vec<u8>,
     /// Programs that cannot be found.
     pub(super) missing: Vec<&'static str>,
     pub(super) deadline: Option<Timestamp>,
@@ -108,6 +110,7 @@ impl Daemon {
             files: BTreeMap::new(),
             logs: BTreeMap::new(),
             children: BTreeMap::new(),
+            written: vec![],
             missing: vec![],
             deadline: None,
             ended: false,
@@ -203,8 +206,8 @@ impl Daemon {
                 self.answer(Input::ConnClosed { conn });
             }
             Action::Exit(_) => self.ended = true,
+            Action::WriteStdin { data, .. } => self.written.extend(data),
             Action::Adopt { .. }
-            | Action::WriteStdin { .. }
             | Action::OpenSocket { .. }
             | Action::CloseSocket { .. }
             | Action::ReopenLog { .. }

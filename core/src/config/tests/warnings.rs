@@ -119,9 +119,8 @@ fn a_file_with_a_password_is_not_for_everybody() {
     for mode in [Some(0o600), Some(0o640), Some(0o773), Some(0), None] {
         assert_eq!(warned(mode, "password=secret"), [""; 0], "{mode:?}");
     }
-    for safe in ["password={SHA}2346ad27d7568ba9896f1b7da6b5991251debdf2"] {
-        assert_eq!(warned(Some(0o644), safe), [""; 0], "{safe}");
-    }
+    let hashed = "password={SHA}2346ad27d7568ba9896f1b7da6b5991251debdf2";
+    assert_eq!(warned(Some(0o644), hashed), [""; 0]);
     let text = "[supervisord]\n[supervisorctl]\nusername=u\nprompt=secret\n";
     let mut machine = Machine::with(&[(MAIN, text)]);
     machine.files.get_mut(MAIN).unwrap().mode = Some(0o644);

@@ -360,3 +360,50 @@ fn an_event_of_the_end_that_nobody_gets_is_not_spoken_of_after_it() {
     world.command(Command::Shutdown);
     assert_eq!(world.log, [""; 0]);
 }
+
+#[test]
+fn listeners_that_are_told_to_end_together_are_not_told_of_each_other() {
+    let mut world = World::new(vec![listeners("mail", "PROCESS_STATE_STOPPING", 2)]);
+    for name in ["mail0", "mail1"] {
+        world.say(name, b"READY\n");
+    }
+    world.exit("web", 0);
+    world.command(Command::Shutdown);
+    let mails = [world.process("mail0"), world.process("mail1")];
+    for mail in mails {
+        let state = world.core.processes[&mail].state();
+        assert_eq!(state, ProcessState::Stopping);
+    }
+    assert_eq!(world.stdin, BTreeMap::new());
+}
+
+#[test]
+fn a_child_that_has_said_all_ends_without_a_word() {
+    let mut world = World::new(vec![listeners("mail", "PROCESS_LOG", 1)]);
+    world.say("mail0", b"READY\n");
+    world.say("web", b"hello");
+    assert_eq!(world.drain("mail0"), [logged("hello")]);
+    world.exit("web", 0);
+    assert_eq!(world.drain("mail0"), []);
+}
+
+#[test]
+fn what_was_held_back_is_said_at_the_end_if_it_is_said_at_all() {
+    for (events_enabled, told) in [(true, "a<!--X"), (false, "")] {
+        let mut quiet = program("quiet");
+        quiet.stdout.events_enabled = events_enabled;
+        let group = GroupConfig {
+            name: "odd".into(),
+            priority: 5,
+            kind: GroupKind::Plain,
+            processes: vec![quiet.into()],
+        };
+        let mut world = World::new(vec![listeners("mail", "PROCESS_LOG", 1), group]);
+        world.say("mail0", b"READY\n");
+        world.say("quiet", b"a<!--X");
+        world.exit("quiet", 0);
+        let heard = world.drain("mail0").into_iter();
+        let texts = heard.map(|(_, text)| String::from(text.split_once('\n').unwrap().1));
+        assert_eq!(texts.collect::<String>(), told);
+    }
+}

@@ -137,9 +137,9 @@ fn parse(path: &str, source: &str) -> Result<syn::File, String> {
 pub(crate) fn enclosing(source: &str, at: usize) -> Option<String> {
     let file = syn::parse_file(source).ok()?;
     let mut found = Vec::new();
-    let spans = [at..at];
+    let here = at..at;
     let mut finder = Finder {
-        spans: &spans,
+        spans: std::slice::from_ref(&here),
         of_type: None,
         found: &mut found,
     };

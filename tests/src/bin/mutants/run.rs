@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What runs besides the core's own tests: everything that needs no daemon.
-const TESTS: [&str; 6] = [
+const TESTS: [&str; 7] = [
     "scenario",
     "model",
     "sim",
+    "recordings",
     "config_corpus",
     "config_props",
     "config_reference",

@@ -1,0 +1,78 @@
+//! What the daemon says of itself, and where.
+
+use super::*;
+use crate::config::{Config, LogTarget};
+use crate::{Boot, LogLevel, Pid, Timestamp, UnixTime};
+use alloc::{string::String, vec, vec::Vec};
+
+/// The lines that a daemon shows on its terminal, and those in its log, once it is up and has read
+/// its configuration again, of which these things are said.
+fn said(
+    silent: bool,
+    foreground: bool,
+    messages: &[(LogLevel, &str)],
+) -> (Vec<String>, Vec<String>) {
+    let mut config = Config::default();
+    config.supervisord.silent = silent;
+    config.supervisord.logfile = LogTarget::File("/log".into());
+    let boot = Boot {
+        pid: Pid(1),
+        seed: [0; 32],
+        foreground,
+        messages: vec![],
+    };
+    let now = Now {
+        mono: Timestamp::from_nanos(1_000),
+        wall: UnixTime::from_secs(1_001),
+        utc_offset_secs: 0,
+    };
+    let mut core = Supervisor::new(config.clone(), boot, now);
+    core.handle_input(now, Input::PidfileWritten { result: Ok(()) });
+    core.handle_input(now, Input::Command(Command::Reread));
+    let messages = messages.iter();
+    let messages = messages.map(|(level, text)| (*level, String::from(*text)));
+    let read = ReadConfig {
+        config,
+        messages: messages.collect(),
+    };
+    let result = Ok(alloc::boxed::Box::new(read));
+    core.handle_input(now, Input::ConfigRead { result });
+    let (mut shown, mut logged) = (vec![], vec![]);
+    let text = |data: Vec<u8>| String::from_utf8(data).unwrap();
+    while let Output::Action(action) = core.poll_output() {
+        if let Action::ShowLine { line, .. } = action {
+            shown.push(text(line));
+        } else if let Action::WriteLog { data, .. } = action {
+            logged.push(text(data));
+        }
+    }
+    (shown, logged)
+}
+
+#[test]
+fn a_daemon_in_the_foreground_shows_its_log_unless_it_is_to_be_silent() {
+    for (silent, foreground, shows) in [
+        (false, true, true),
+        (true, true, false),
+        (false, false, false),
+        (true, false, false),
+    ] {
+        let (shown, logged) = said(silent, foreground, &[]);
+        assert_eq!(!shown.is_empty(), shows, "{shown:?}");
+        assert!(!logged.is_empty());
+    }
+}
+
+#[test]
+fn what_is_doubtful_about_a_configuration_is_logged_when_it_is_read_again() {
+    let messages = [
+        (LogLevel::Info, "Included extra file"),
+        (LogLevel::Warn, "hardly meant"),
+        (LogLevel::Error, "wrong"),
+    ];
+    let (_, logged) = said(false, false, &messages);
+    let logged = logged.concat();
+    assert!(logged.contains("WARN hardly meant\n"), "{logged}");
+    assert!(logged.contains(" wrong\n"), "{logged}");
+    assert!(!logged.contains("Included"), "{logged}");
+}
