@@ -7,10 +7,11 @@ use visor_tests::config::corpus::{self, Outcome};
 /// A deliberate difference: why, and what we make of the configuration.
 struct Difference {
     why: String,
+    row: String,
     ours: String,
 }
 
-/// `differences.txt`: a case's name, then indented `why:` and `ours:`.
+/// `differences.txt`: a case's name, then indented `why:`, `row:` and `ours:`.
 fn differences() -> BTreeMap<String, Difference> {
     let text = fs::read_to_string(corpus::directory().join("differences.txt"))
         .expect("the list of differences");
@@ -26,10 +27,15 @@ fn differences() -> BTreeMap<String, Difference> {
             (found.get_mut(&name), line.trim().strip_prefix("ours: "))
         {
             entry.ours = ours.to_owned();
+        } else if let (Some(entry), Some(row)) =
+            (found.get_mut(&name), line.trim().strip_prefix("row: "))
+        {
+            entry.row = row.to_owned();
         } else {
             name = line.trim().to_owned();
             let empty = Difference {
                 why: String::new(),
+                row: String::new(),
                 ours: String::new(),
             };
             assert!(found.insert(name.clone(), empty).is_none(), "{name} twice");
@@ -83,6 +89,7 @@ fn recorded_configurations_mean_the_same_here() {
             }
             Some(listed) => {
                 assert!(!listed.why.is_empty(), "{}: no reason given", case.name);
+                assert!(!listed.row.is_empty(), "{}: in no table", case.name);
                 if listed.ours != short(&ours) {
                     let ours = short(&ours);
                     findings.push(format!("{}: ours is now\n    ours: {ours}", case.name));

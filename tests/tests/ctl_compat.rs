@@ -117,6 +117,7 @@ struct Run {
     options: Vec<String>,
     typed: String,
     recorded: Seen,
+    /// What ours does otherwise, under the name of a row of the table in `docs/switching.md`.
     ours: Option<Seen>,
 }
 
@@ -147,6 +148,8 @@ fn parse(text: &str) -> Vec<Step> {
                 options: options.split(',').map(String::from).collect(),
                 ..Run::default()
             }));
+        } else if let (Some(Step::Run(run)), true) = (steps.last_mut(), line.starts_with(">> ")) {
+            run.ours = Some(Seen::default());
         } else if let Some(Step::Run(run)) = steps.last_mut() {
             let (mark, text) = line.split_at(line.len().min(1));
             let text = text.strip_prefix(' ').unwrap_or(text);
@@ -158,14 +161,13 @@ fn parse(text: &str) -> Vec<Step> {
                     run.recorded.out.push_str(text);
                 }
                 "=" => run.recorded.end = text.to_owned(),
-                ">" => match text.strip_prefix('=') {
-                    Some(end) => run.ours.get_or_insert_default().end = end.trim().to_owned(),
-                    None => run
-                        .ours
-                        .get_or_insert_default()
-                        .out
-                        .push_str(&format!("{text}\n")),
-                },
+                ">" => {
+                    let ours = run.ours.as_mut().expect("a row of the table above it");
+                    match text.strip_prefix('=') {
+                        Some(end) => ours.end = end.trim().to_owned(),
+                        None => ours.out.push_str(&format!("{text}\n")),
+                    }
+                }
                 _ => {}
             }
         }

@@ -41,7 +41,7 @@ impl Differences {
     pub(super) fn read() -> Result<Self, String> {
         let path = home().join("differences.txt");
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let mut scenario = String::new();
+        let (mut scenario, mut row) = (String::new(), false);
         let mut rules: Vec<Rule> = Vec::new();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {
@@ -52,8 +52,15 @@ impl Differences {
             let last = rules.last_mut().map(|rule| &mut rule.kind);
             let kind = match (word, last) {
                 ("==", _) => {
-                    scenario = rest;
+                    (scenario, row) = (rest, false);
                     continue;
+                }
+                ("row", _) => {
+                    row = true;
+                    continue;
+                }
+                _ if !row => {
+                    return Err(format!("differences.txt: no row of the table for {line}"));
                 }
                 ("recorded", Some(Kind::Answer { recorded, .. })) => {
                     *recorded = Some(rest);

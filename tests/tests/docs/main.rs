@@ -3,6 +3,7 @@
 mod blocks;
 mod commands;
 mod counts;
+mod differences;
 mod pages;
 mod reference;
 mod story;
