@@ -47,34 +47,6 @@ const VALUES: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Examples for keys that are nothing when they are not given, or whose default shows little.
-const EXAMPLES: [(&str, &str); 24] = [
-    ("childlogdir", "/tmp"),
-    ("user", "www-data"),
-    ("directory", "/srv"),
-    ("environment", "KEY=\"value\",OTHER=\"a, b\""),
-    ("file", "/tmp/supervisor.sock"),
-    ("chown", "root:adm"),
-    ("port", "127.0.0.1:9001"),
-    ("username", "me"),
-    ("password", "123"),
-    ("history_file", "~/.sc_history"),
-    ("command", "/usr/bin/web --port 8080"),
-    ("killasgroup", "false"),
-    ("umask", "022"),
-    ("events", "PROCESS_STATE"),
-    ("socket", "unix:///tmp/%(program_name)s.sock"),
-    ("socket_backlog", "128"),
-    ("socket_owner", "www-data:www-data"),
-    ("files", "conf.d/*.conf"),
-    ("programs", "web,worker"),
-    ("supervisor.ctl_factory", "package:factory"),
-    ("exitcodes", "0"),
-    ("stopsignal", "TERM"),
-    ("serverurl", "AUTO"),
-    ("process_name", "%(program_name)s_%(process_num)02d"),
-];
-
 /// Column where the explanations begin, from the line's beginning.
 const COLUMN: usize = 46;
 
@@ -117,12 +89,10 @@ fn write_key(out: &mut String, section: &Section, key: &Key, active: bool) {
     let used = VALUES
         .iter()
         .find(|(base, name, _)| *base == section.name && *name == key.name);
-    let example = EXAMPLES.iter().find(|(name, _)| *name == key.name);
-    let value = match (used, example, key.default) {
-        (Some((_, _, value)), _, _) => value,
-        (None, _, Some(default)) if !default.is_empty() => default,
-        (None, Some((_, example)), _) => example,
-        (None, None, default) => default.unwrap_or(""),
+    let value = match (used, key.default) {
+        (Some((_, _, value)), _) => value,
+        (None, Some(default)) if !default.is_empty() => default,
+        (None, _) => key.example,
     };
     let sign = if active && used.is_some() { "" } else { ";" };
     let setting = format!("{sign}{}={value}", key.name);

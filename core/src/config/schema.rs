@@ -81,6 +81,8 @@ pub struct Key {
     pub kind: Kind,
     /// The value it has when it is not given, in the file's own syntax; `None`: none.
     pub default: Option<&'static str>,
+    /// A value that it may be given, another one than the default if there is another.
+    pub example: &'static str,
     /// One line for people.
     pub doc: &'static str,
 }
@@ -119,9 +121,9 @@ pub enum Naming {
 }
 
 macro_rules! keys {
-    ($($id:ident $name:literal $kind:ident $default:expr, $doc:literal;)*) => {
+    ($($id:ident $name:literal $kind:ident $default:expr, $example:literal, $doc:literal;)*) => {
         $(pub(in crate::config) static $id: Key =
-            Key { name: $name, kind: Kind::$kind, default: $default, doc: $doc };)*
+            Key { name: $name, kind: Kind::$kind, default: $default, example: $example, doc: $doc };)*
     };
 }
 
@@ -129,23 +131,23 @@ macro_rules! keys {
 pub(super) mod daemon {
     use super::{Key, Kind};
     keys! {
-        LOGFILE "logfile" Path Some("supervisord.log"), "The activity log; `syslog` for the system's log.";
-        LOGFILE_MAXBYTES "logfile_maxbytes" ByteSize Some("50MB"), "Size at which the activity log is rotated; 0: never.";
-        LOGFILE_BACKUPS "logfile_backups" Integer Some("10"), "How many rotated activity logs are kept.";
-        LOGLEVEL "loglevel" LogLevel Some("info"), "Least important level that is logged.";
-        PIDFILE "pidfile" Path Some("supervisord.pid"), "Where the daemon's process number is written.";
-        UMASK "umask" Octal Some("022"), "File mode creation mask of the daemon.";
-        NODAEMON "nodaemon" Boolean Some("false"), "Stay in the foreground.";
-        SILENT "silent" Boolean Some("false"), "Write no log to standard output in the foreground.";
-        MINFDS "minfds" Integer Some("1024"), "Least number of file descriptors that must be available.";
-        MINPROCS "minprocs" Integer Some("200"), "Least number of processes that must be available.";
-        NOCLEANUP "nocleanup" Boolean Some("false"), "Keep the AUTO logs of earlier runs.";
-        CHILDLOGDIR "childlogdir" Directory None, "Directory of AUTO logs; the system's directory for temporary files.";
-        USER "user" User None, "The user to become when started as root.";
-        DIRECTORY "directory" Directory None, "Directory to change to when becoming a daemon.";
-        STRIP_ANSI "strip_ansi" Boolean Some("false"), "Remove ANSI escape sequences from the programs' logs.";
-        ENVIRONMENT "environment" Pairs Some(""), "Added to the environment of every program.";
-        IDENTIFIER "identifier" Text Some("supervisor"), "The daemon's name, in events and names of AUTO logs.";
+        LOGFILE "logfile" Path Some("supervisord.log"), "/var/log/supervisor/supervisord.log", "The activity log; `syslog` for the system's log.";
+        LOGFILE_MAXBYTES "logfile_maxbytes" ByteSize Some("50MB"), "10MB", "Size at which the activity log is rotated; 0: never.";
+        LOGFILE_BACKUPS "logfile_backups" Integer Some("10"), "5", "How many rotated activity logs are kept.";
+        LOGLEVEL "loglevel" LogLevel Some("info"), "warn", "Least important level that is logged.";
+        PIDFILE "pidfile" Path Some("supervisord.pid"), "/run/supervisord.pid", "Where the daemon's process number is written.";
+        UMASK "umask" Octal Some("022"), "027", "File mode creation mask of the daemon; the default holds in the background only.";
+        NODAEMON "nodaemon" Boolean Some("false"), "true", "Stay in the foreground.";
+        SILENT "silent" Boolean Some("false"), "true", "Write no log to standard output in the foreground.";
+        MINFDS "minfds" Integer Some("1024"), "4096", "Least number of file descriptors that must be available.";
+        MINPROCS "minprocs" Integer Some("200"), "500", "Least number of processes that must be available.";
+        NOCLEANUP "nocleanup" Boolean Some("false"), "true", "Keep the AUTO logs of earlier runs.";
+        CHILDLOGDIR "childlogdir" Directory None, "/var/log/supervisor", "Directory of AUTO logs; the system's directory for temporary files.";
+        USER "user" User None, "www-data", "The user to become when started as root.";
+        DIRECTORY "directory" Directory None, "/srv", "Directory to change to when becoming a daemon.";
+        STRIP_ANSI "strip_ansi" Boolean Some("false"), "true", "Remove ANSI escape sequences from the programs' logs.";
+        ENVIRONMENT "environment" Pairs Some(""), "KEY=\"value\",OTHER=\"a, b\"", "Added to the environment of every program.";
+        IDENTIFIER "identifier" Text Some("supervisor"), "site", "The daemon's name, in events and names of AUTO logs.";
     }
 }
 
@@ -153,12 +155,12 @@ pub(super) mod daemon {
 pub(super) mod server {
     use super::{Key, Kind};
     keys! {
-        FILE "file" Path None, "Path of the socket. Required.";
-        CHMOD "chmod" Octal Some("0700"), "Permissions of the socket.";
-        CHOWN "chown" Owner None, "Owner of the socket.";
-        PORT "port" Address None, "Where to listen: `127.0.0.1:9001`, `*:9001` or `9001`. Required.";
-        USERNAME "username" Text None, "Name that clients must give.";
-        PASSWORD "password" Text None, "Password that clients must give, or `{SHA}` and its SHA-1 in hex.";
+        FILE "file" Text None, "/run/supervisor.sock", "Path of the socket. Required.";
+        CHMOD "chmod" Octal Some("0700"), "0770", "Permissions of the socket.";
+        CHOWN "chown" Owner None, "root:adm", "Owner of the socket.";
+        PORT "port" Address None, "127.0.0.1:9001", "Where to listen: `127.0.0.1:9001`, `*:9001` or `9001`. Required.";
+        USERNAME "username" Text None, "me", "Name that clients must give; goes with `password`.";
+        PASSWORD "password" Text None, "secret", "Password that clients must give, or `{SHA}` and its SHA-1 in hex; goes with `username`.";
     }
 }
 
@@ -166,11 +168,11 @@ pub(super) mod server {
 pub(super) mod ctl {
     use super::{Key, Kind};
     keys! {
-        SERVERURL "serverurl" Text Some("http://localhost:9001"), "Where the daemon listens: `unix:///path` or `http://host:port`.";
-        USERNAME "username" Text None, "Name to give to the daemon.";
-        PASSWORD "password" Text None, "Password to give to the daemon.";
-        PROMPT "prompt" Text Some("supervisor"), "Prompt of the interactive shell.";
-        HISTORY_FILE "history_file" Text None, "File that keeps the shell's history.";
+        SERVERURL "serverurl" Text Some("http://localhost:9001"), "unix:///run/supervisor.sock", "Where the daemon listens: `unix:///path` or `http://host:port`.";
+        USERNAME "username" Text None, "me", "Name to give to the daemon.";
+        PASSWORD "password" Text None, "123", "Password to give to the daemon.";
+        PROMPT "prompt" Text Some("supervisor"), "site", "Prompt of the interactive shell.";
+        HISTORY_FILE "history_file" Text None, "~/.sc_history", "File that keeps the shell's history.";
     }
 }
 
@@ -178,38 +180,38 @@ pub(super) mod ctl {
 pub(super) mod program {
     use super::{Key, Kind};
     keys! {
-        COMMAND "command" Text None, "The command line to run. Required.";
-        PROCESS_NAME "process_name" Text Some("%(program_name)s"), "Name of a process; needs `%(process_num)` when numprocs is above 1.";
-        NUMPROCS "numprocs" Integer Some("1"), "How many processes to run.";
-        NUMPROCS_START "numprocs_start" Integer Some("0"), "Number of the first process.";
-        PRIORITY "priority" Integer Some("999"), "Low numbers start first and stop last.";
-        AUTOSTART "autostart" Boolean Some("true"), "Start with the daemon.";
-        STARTSECS "startsecs" Integer Some("1"), "Seconds to stay up before the start counts as successful.";
-        STARTRETRIES "startretries" Integer Some("3"), "How many times a failed start is tried again.";
-        AUTORESTART "autorestart" AutoRestart Some("unexpected"), "Whether to start again after an exit.";
-        EXITCODES "exitcodes" ExitCodes Some("0"), "Exit codes that are expected.";
-        STOPSIGNAL "stopsignal" Signal Some("TERM"), "Signal that asks the program to stop.";
-        STOPWAITSECS "stopwaitsecs" Integer Some("10"), "Seconds to wait for that before SIGKILL.";
-        STOPASGROUP "stopasgroup" Boolean Some("false"), "Send the stop signal to the whole process group.";
-        KILLASGROUP "killasgroup" Boolean None, "Send SIGKILL to the whole process group; as stopasgroup.";
-        USER "user" User None, "The user to run as.";
-        REDIRECT_STDERR "redirect_stderr" Boolean Some("false"), "Send standard error where standard output goes.";
-        STDOUT_LOGFILE "stdout_logfile" LogFile Some("AUTO"), "Log of standard output.";
-        STDOUT_LOGFILE_MAXBYTES "stdout_logfile_maxbytes" ByteSize Some("50MB"), "Size at which that log is rotated; 0: never.";
-        STDOUT_LOGFILE_BACKUPS "stdout_logfile_backups" Integer Some("10"), "How many rotated logs are kept.";
-        STDOUT_CAPTURE_MAXBYTES "stdout_capture_maxbytes" ByteSize Some("0"), "Most bytes captured for one event; 0: no capture.";
-        STDOUT_EVENTS_ENABLED "stdout_events_enabled" Boolean Some("false"), "Make an event of everything written.";
-        STDOUT_SYSLOG "stdout_syslog" Boolean Some("false"), "Send what is written to the system's log too.";
-        STDERR_LOGFILE "stderr_logfile" LogFile Some("AUTO"), "Log of standard error.";
-        STDERR_LOGFILE_MAXBYTES "stderr_logfile_maxbytes" ByteSize Some("50MB"), "Size at which that log is rotated; 0: never.";
-        STDERR_LOGFILE_BACKUPS "stderr_logfile_backups" Integer Some("10"), "How many rotated logs are kept.";
-        STDERR_CAPTURE_MAXBYTES "stderr_capture_maxbytes" ByteSize Some("0"), "Most bytes captured for one event; 0: no capture.";
-        STDERR_EVENTS_ENABLED "stderr_events_enabled" Boolean Some("false"), "Make an event of everything written.";
-        STDERR_SYSLOG "stderr_syslog" Boolean Some("false"), "Send what is written to the system's log too.";
-        ENVIRONMENT "environment" Pairs Some(""), "Added to the program's environment.";
-        DIRECTORY "directory" Text None, "Directory to run in.";
-        UMASK "umask" Octal None, "File mode creation mask.";
-        SERVERURL "serverurl" Text Some("AUTO"), "What SUPERVISOR_SERVER_URL says; AUTO: where the daemon listens.";
+        COMMAND "command" Text None, "/usr/bin/web --port 8080", "The command line to run. Required.";
+        PROCESS_NAME "process_name" Text Some("%(program_name)s"), "%(program_name)s_%(process_num)02d", "Name of a process; needs `%(process_num)` when numprocs is above 1.";
+        NUMPROCS "numprocs" Integer Some("1"), "4", "How many processes to run.";
+        NUMPROCS_START "numprocs_start" Integer Some("0"), "1", "Number of the first process.";
+        PRIORITY "priority" Integer Some("999"), "10", "Low numbers start first and stop last.";
+        AUTOSTART "autostart" Boolean Some("true"), "false", "Start with the daemon.";
+        STARTSECS "startsecs" Integer Some("1"), "5", "Seconds to stay up before the start counts as successful.";
+        STARTRETRIES "startretries" Integer Some("3"), "10", "How many times a failed start is tried again.";
+        AUTORESTART "autorestart" AutoRestart Some("unexpected"), "true", "Whether to start again after an exit.";
+        EXITCODES "exitcodes" ExitCodes Some("0"), "0,2", "Exit codes that are expected.";
+        STOPSIGNAL "stopsignal" Signal Some("TERM"), "INT", "Signal that asks the program to stop.";
+        STOPWAITSECS "stopwaitsecs" Integer Some("10"), "60", "Seconds to wait for that before SIGKILL.";
+        STOPASGROUP "stopasgroup" Boolean Some("false"), "true", "Send the stop signal to the whole process group.";
+        KILLASGROUP "killasgroup" Boolean None, "true", "Send SIGKILL to the whole process group; as stopasgroup.";
+        USER "user" User None, "www-data", "The user to run as.";
+        REDIRECT_STDERR "redirect_stderr" Boolean Some("false"), "true", "Send standard error where standard output goes.";
+        STDOUT_LOGFILE "stdout_logfile" LogFile Some("AUTO"), "/var/log/web.log", "Log of standard output.";
+        STDOUT_LOGFILE_MAXBYTES "stdout_logfile_maxbytes" ByteSize Some("50MB"), "10MB", "Size at which that log is rotated; 0: never.";
+        STDOUT_LOGFILE_BACKUPS "stdout_logfile_backups" Integer Some("10"), "0", "How many rotated logs are kept.";
+        STDOUT_CAPTURE_MAXBYTES "stdout_capture_maxbytes" ByteSize Some("0"), "64KB", "Most bytes captured for one event; 0: no capture.";
+        STDOUT_EVENTS_ENABLED "stdout_events_enabled" Boolean Some("false"), "true", "Make an event of everything written.";
+        STDOUT_SYSLOG "stdout_syslog" Boolean Some("false"), "true", "Send what is written to the system's log too.";
+        STDERR_LOGFILE "stderr_logfile" LogFile Some("AUTO"), "NONE", "Log of standard error.";
+        STDERR_LOGFILE_MAXBYTES "stderr_logfile_maxbytes" ByteSize Some("50MB"), "1MB", "Size at which that log is rotated; 0: never.";
+        STDERR_LOGFILE_BACKUPS "stderr_logfile_backups" Integer Some("10"), "3", "How many rotated logs are kept.";
+        STDERR_CAPTURE_MAXBYTES "stderr_capture_maxbytes" ByteSize Some("0"), "64KB", "Most bytes captured for one event; 0: no capture.";
+        STDERR_EVENTS_ENABLED "stderr_events_enabled" Boolean Some("false"), "true", "Make an event of everything written.";
+        STDERR_SYSLOG "stderr_syslog" Boolean Some("false"), "true", "Send what is written to the system's log too.";
+        ENVIRONMENT "environment" Pairs Some(""), "HOME=\"/srv\",PATH=\"%(here)s/bin:/usr/bin\"", "Added to the program's environment.";
+        DIRECTORY "directory" Text None, "/srv/web", "Directory to run in.";
+        UMASK "umask" Octal None, "027", "File mode creation mask.";
+        SERVERURL "serverurl" Text Some("AUTO"), "unix:///run/supervisor.sock", "What SUPERVISOR_SERVER_URL says; AUTO: where the daemon listens.";
     }
 }
 
@@ -217,10 +219,10 @@ pub(super) mod program {
 pub(super) mod listener {
     use super::{Key, Kind};
     keys! {
-        EVENTS "events" Names None, "Event types to be told of. Required.";
-        BUFFER_SIZE "buffer_size" Integer Some("10"), "How many events may wait.";
-        PRIORITY "priority" Integer Some("-1"), "Low numbers start first and stop last.";
-        RESULT_HANDLER "result_handler" Text Some("supervisor.dispatchers:default_handler"), "Only the default can be named.";
+        EVENTS "events" Names None, "PROCESS_STATE_FATAL,TICK_60", "Event types to be told of. Required.";
+        BUFFER_SIZE "buffer_size" Integer Some("10"), "100", "How many events may wait.";
+        PRIORITY "priority" Integer Some("-1"), "-10", "Low numbers start first and stop last.";
+        RESULT_HANDLER "result_handler" Text Some("supervisor.dispatchers:default_handler"), "supervisor.dispatchers:default_handler", "Only the default can be named.";
     }
 }
 
@@ -228,10 +230,10 @@ pub(super) mod listener {
 pub(super) mod fcgi {
     use super::{Key, Kind};
     keys! {
-        SOCKET "socket" Socket None, "The socket the processes share. Required.";
-        SOCKET_BACKLOG "socket_backlog" Integer None, "Length of the queue of waiting connections, 1 to 65535.";
-        SOCKET_OWNER "socket_owner" Owner None, "Owner of a Unix socket.";
-        SOCKET_MODE "socket_mode" Octal Some("0700"), "Permissions of a Unix socket.";
+        SOCKET "socket" Socket None, "unix:///run/%(program_name)s.sock", "The socket the processes share. Required.";
+        SOCKET_BACKLOG "socket_backlog" Integer None, "128", "Length of the queue of waiting connections, 1 to 65535.";
+        SOCKET_OWNER "socket_owner" Owner None, "www-data:www-data", "Owner of a Unix socket.";
+        SOCKET_MODE "socket_mode" Octal Some("0700"), "0770", "Permissions of a Unix socket.";
     }
 }
 
@@ -239,11 +241,11 @@ pub(super) mod fcgi {
 pub(super) mod other {
     use super::{Key, Kind};
     keys! {
-        FILES "files" Patterns None, "Files to read as well, relative to the main file's directory. Required.";
-        PROGRAMS "programs" Names Some(""), "The programs in the group.";
-        PRIORITY "priority" Integer Some("999"), "Low numbers start first and stop last.";
-        RPC_FACTORY "supervisor.rpcinterface_factory" Text None, "Only `supervisor.rpcinterface:make_main_rpcinterface` can be named.";
-        CTL_FACTORY "supervisor.ctl_factory" Text None, "Python code, which cannot be loaded.";
+        FILES "files" Patterns None, "conf.d/*.conf", "Files to read as well, relative to the main file's directory. Required.";
+        PROGRAMS "programs" Names Some(""), "web,worker", "The programs in the group.";
+        PRIORITY "priority" Integer Some("999"), "10", "Low numbers start first and stop last.";
+        RPC_FACTORY "supervisor.rpcinterface_factory" Text None, "supervisor.rpcinterface:make_main_rpcinterface", "Only `supervisor.rpcinterface:make_main_rpcinterface` can be named.";
+        CTL_FACTORY "supervisor.ctl_factory" Text None, "package.module:factory", "Python code, which cannot be loaded.";
     }
 }
 
@@ -319,7 +321,7 @@ pub static SECTIONS: [Section; 12] = [
         naming: Naming::Named,
         keys: &LISTENER,
         open: false,
-        doc: "A program that is told of events.",
+        doc: "A program that is told of events. Its redirect_stderr must be false.",
     },
     Section {
         name: "include",

@@ -4,6 +4,7 @@ mod blocks;
 mod commands;
 mod counts;
 mod differences;
+mod keys;
 mod pages;
 mod reference;
 mod story;

@@ -18,19 +18,40 @@ fn tables() -> String {
         if section.keys.is_empty() {
             continue;
         }
-        text.push_str("\n| key | value | default | |\n|---|---|---|---|\n");
-        for key in section.keys {
+        if shares_programs_keys(section) {
+            text.push_str("\nIt has all keys of [[program:x]](#programx), and these:\n");
+        }
+        text.push_str("\n| key | value | default | example | |\n|---|---|---|---|---|\n");
+        for key in own_keys(section) {
             let _ = writeln!(
                 text,
-                "| `{}` | {} | {} | {} |",
+                "| `{}` | {} | {} | `{}` | {} |",
                 key.name,
                 cell(key.kind.describe()),
                 default(key),
+                cell(key.example),
                 cell(&sentence(key.doc))
             );
         }
     }
     text
+}
+
+fn shares_programs_keys(section: &Section) -> bool {
+    ["fcgi-program", "eventlistener"].contains(&section.name)
+}
+
+/// Its keys without those that it shares with `[program:x]`.
+pub(crate) fn own_keys(section: &'static Section) -> impl Iterator<Item = &'static Key> {
+    let known = SECTIONS.iter().find(|known| known.name == "program");
+    let shared = known.filter(|_| shares_programs_keys(section));
+    let shared = shared.map_or(&[][..], |program| program.keys);
+    let is_shared = move |key: &&Key| shared.iter().any(|other| std::ptr::eq(*other, *key));
+    section
+        .keys
+        .iter()
+        .copied()
+        .filter(move |key| !is_shared(key))
 }
 
 fn heading(section: &Section) -> String {
