@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use visor::completion::Shell;
+use visor::completion::{Program, Shell};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::args()
@@ -25,7 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             .join("completions")
             .join(format!("{shell:?}").to_lowercase());
         std::fs::create_dir_all(&into)?;
-        std::fs::write(into.join(shell.file_name()), shell.script())?;
+        for program in Program::ALL {
+            let file = into.join(shell.file_name(program));
+            std::fs::write(file, shell.script(program))?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! Completion of supervisorctl in bash, zsh and fish. The scripts know the flags; everything behind
-//! them is asked of `supervisorctl __complete`, which asks the server, so that names are those that
-//! exist at this moment.
+//! Completion of supervisorctl and supervisord in bash, zsh and fish. The scripts know the flags; what
+//! is behind those of supervisorctl is asked of `supervisorctl __complete`, which asks the server, so
+//! that names are those that exist at this moment.
+
+mod daemon;
 
 use crate::ctl::{FLAGS, Flag};
 
@@ -19,30 +21,49 @@ impl Shell {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Bash, Self::Zsh, Self::Fish];
 
-    /// The name that the shell looks for.
+    /// The name of the file in which the shell looks for the completion of a program.
     #[must_use]
-    pub const fn file_name(self) -> &'static str {
-        match self {
-            Self::Bash => "supervisorctl",
-            Self::Zsh => "_supervisorctl",
-            Self::Fish => "supervisorctl.fish",
+    pub const fn file_name(self, program: Program) -> &'static str {
+        match (self, program) {
+            (Self::Bash, Program::Supervisorctl) => "supervisorctl",
+            (Self::Zsh, Program::Supervisorctl) => "_supervisorctl",
+            (Self::Fish, Program::Supervisorctl) => "supervisorctl.fish",
+            (Self::Bash, Program::Supervisord) => "supervisord",
+            (Self::Zsh, Program::Supervisord) => "_supervisord",
+            (Self::Fish, Program::Supervisord) => "supervisord.fish",
         }
     }
 
     /// The script.
     ///
     /// ```
-    /// use visor::completion::Shell;
-    /// assert!(Shell::Zsh.script().starts_with("#compdef supervisorctl\n"));
+    /// use visor::completion::{Program, Shell};
+    /// let script = Shell::Zsh.script(Program::Supervisorctl);
+    /// assert!(script.starts_with("#compdef supervisorctl\n"));
     /// ```
     #[must_use]
-    pub fn script(self) -> String {
-        match self {
-            Self::Bash => bash(),
-            Self::Zsh => zsh(),
-            Self::Fish => fish(),
+    pub fn script(self, program: Program) -> String {
+        match (self, program) {
+            (_, Program::Supervisord) => daemon::script(self),
+            (Self::Bash, Program::Supervisorctl) => bash(),
+            (Self::Zsh, Program::Supervisorctl) => zsh(),
+            (Self::Fish, Program::Supervisorctl) => fish(),
         }
     }
+}
+
+/// A program with something to complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Program {
+    /// The daemon.
+    Supervisord,
+    /// Its client.
+    Supervisorctl,
+}
+
+impl Program {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Supervisord, Self::Supervisorctl];
 }
 
 fn names(flag: &Flag) -> impl Iterator<Item = &'static str> {
@@ -121,30 +142,39 @@ _supervisorctl "$@"
 "#;
     let mut script = String::from(HEAD);
     for flag in FLAGS {
-        let meaning = flag
-            .meaning
-            .replace('[', "\\[")
-            .replace(']', "\\]")
-            .replace(':', "\\:")
-            .replace('\'', "'\\''");
+        let meaning = zsh_text(flag.meaning);
         let all: Vec<&str> = names(flag).collect();
         let value = match flag.value {
             "" => String::new(),
             "FILE" => ":file:_files".to_owned(),
             value => format!(":{}:", value.to_lowercase()),
         };
-        let spec = if all.len() == 2 {
-            format!(
-                "'({})'{{{}}}'[{meaning}]{value}'",
-                all.join(" "),
-                all.join(",")
-            )
-        } else {
-            format!("'{}[{meaning}]{value}'", all.concat())
-        };
+        let spec = zsh_spec(&all, &meaning, &value);
         script.push_str(&format!("        {spec} \\\n"));
     }
     script + TAIL
+}
+
+/// A meaning as a part of a specification, in quotes.
+fn zsh_text(meaning: &str) -> String {
+    meaning
+        .replace('[', "\\[")
+        .replace(']', "\\]")
+        .replace(':', "\\:")
+        .replace('\'', "'\\''")
+}
+
+/// What `_arguments` is told of a flag with one name or two, of which one may be given.
+fn zsh_spec(names: &[&str], meaning: &str, value: &str) -> String {
+    if names.len() == 2 {
+        format!(
+            "'({})'{{{}}}'[{meaning}]{value}'",
+            names.join(" "),
+            names.join(",")
+        )
+    } else {
+        format!("'{}[{meaning}]{value}'", names.concat())
+    }
 }
 
 fn fish() -> String {
@@ -207,7 +237,7 @@ mod tests {
     #[test]
     fn every_script_knows_every_flag_and_asks_the_server() {
         for shell in Shell::ALL {
-            let script = shell.script();
+            let script = shell.script(Program::Supervisorctl);
             for flag in FLAGS {
                 assert!(
                     script.contains(flag.long.trim_start_matches('-')),

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use visor::completion::Shell;
-use visor_tests::e2e::{Daemon, Runtime, Setup, binary, finish, skip};
+use visor::completion::{Program, Shell};
+use visor_tests::e2e::{Daemon, Directory, Runtime, Setup, binary, finish, skip};
 
 fn daemon() -> Daemon {
     let daemon = Setup::new(Runtime::Smol)
@@ -42,7 +42,9 @@ fn candidates_are_none_without_a_server() {
 
 /// What bash would offer at the end of `line`.
 fn bash(daemon: &Daemon, line: &str) -> Vec<String> {
-    let script = daemon.directory.write("completion", &Shell::Bash.script());
+    let script = daemon
+        .directory
+        .write("completion", &Shell::Bash.script(Program::Supervisorctl));
     let client = binary("supervisorctl");
     let text = format!(
         "source {}\nCOMP_LINE='{line}'\nCOMP_POINT=${{#COMP_LINE}}\n_supervisorctl {}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
@@ -123,7 +125,9 @@ fn run(program: &str, flags: &[&str], text: &str) -> Option<Vec<String>> {
 #[test]
 fn fish_offers_them_behind_any_flags() {
     let daemon = daemon();
-    let script = daemon.directory.write("s.fish", &Shell::Fish.script());
+    let script = daemon
+        .directory
+        .write("s.fish", &Shell::Fish.script(Program::Supervisorctl));
     let offers = |rest: &str| {
         let config = daemon.config();
         let line = format!("supervisorctl -c {} {rest}", config.display());
@@ -148,7 +152,7 @@ fn zsh_offers_them_behind_any_flags() {
     let daemon = daemon();
     let script = daemon
         .directory
-        .write("_supervisorctl", &Shell::Zsh.script());
+        .write("_supervisorctl", &Shell::Zsh.script(Program::Supervisorctl));
     let specs = daemon.directory.file("specs");
     let stubs = ZSH
         .replace("CONFIG", &daemon.config().to_string_lossy())
@@ -164,6 +168,73 @@ fn zsh_offers_them_behind_any_flags() {
             specs.contains("keep the shell's history in this file]:file:_files"),
             "{specs}"
         );
+    }
+}
+
+/// What bash would offer for the last of the words of a supervisord's command line.
+fn bash_daemon(words: &[&str]) -> Vec<String> {
+    let script = Shell::Bash.script(Program::Supervisord);
+    let text = format!(
+        "{script}\ncompopt() {{ :; }}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n_supervisord\nprintf \
+         '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.join(" "),
+        words.len() - 1
+    );
+    let found = run("bash", &["--norc"], &text).expect("bash is everywhere");
+    found.into_iter().filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn options_of_the_daemon_and_their_values_are_offered_by_bash() {
+    let offers = |line: &str| bash_daemon(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(offers("supervisord --no"), ["--nodaemon", "--nocleanup"]);
+    assert_eq!(offers("supervisord -e tr"), ["trace"]);
+    assert_eq!(offers("supervisord --runtime s"), ["smol", "std"]);
+    assert_eq!(offers("supervisord -u roo"), ["root"]);
+    assert_eq!(offers("supervisord -d /et"), ["/etc"]);
+    assert_eq!(offers("supervisord -c /proc/cmdlin"), ["/proc/cmdline"]);
+    assert_eq!(offers("supervisord -i -"), [""; 0]);
+    assert_eq!(offers("supervisord rep"), ["replay"]);
+}
+
+#[test]
+fn options_of_the_daemon_and_their_values_are_offered_by_fish() {
+    let directory = Directory::new();
+    let script = directory.write("s.fish", &Shell::Fish.script(Program::Supervisord));
+    let offers = |line: &str| {
+        let text = format!("source {}; complete -C '{line}'", script.display());
+        let found = run("fish", &["--no-config"], &text)?;
+        let words = found.iter().filter_map(|line| line.split('\t').next());
+        Some(words.map(str::to_owned).collect::<Vec<_>>())
+    };
+    if let Some(found) = offers("supervisord --no") {
+        assert_eq!(found, ["--nocleanup", "--nodaemon"]);
+        assert_eq!(offers("supervisord -e tr").unwrap(), ["trace"]);
+        assert_eq!(offers("supervisord --runtime s").unwrap(), ["smol", "std"]);
+        assert_eq!(
+            offers("supervisord -c /proc/cmdlin").unwrap(),
+            ["/proc/cmdline"]
+        );
+        assert_eq!(offers("supervisord rep").unwrap(), ["replay"]);
+        assert_eq!(
+            offers("supervisord replay /proc/cmdlin").unwrap(),
+            ["/proc/cmdline"]
+        );
+    }
+}
+
+#[test]
+fn options_of_the_daemon_and_their_values_are_offered_by_zsh() {
+    let stub = "_arguments() { print -rl -- \"$@\" }\n";
+    let script = Shell::Zsh.script(Program::Supervisord);
+    if let Some(found) = run("zsh", &["-f"], &format!("{stub}{script}")) {
+        let has = |line: &str| assert!(found.iter().any(|f| f == line), "{line}: {found:#?}");
+        has(
+            "(-e --loglevel)-e[critical, error, warn, info, debug, trace or blather]:word:(critical error warn info debug trace blather)",
+        );
+        has("(-u --user)--user[become this user (name or number); root only]:user:_users");
+        has("--runtime[what waits for events (default smol)]:word:(smol std)");
+        has("2::file:_files");
     }
 }
 
@@ -184,12 +255,12 @@ fn the_scripts_are_what_their_shells_understand() {
             eprintln!("no {program} here");
             continue;
         };
-        let script = shell.script();
+        let scripts = Program::ALL.map(|program| shell.script(program));
         child
             .stdin
             .take()
             .unwrap()
-            .write_all(script.as_bytes())
+            .write_all(scripts.concat().as_bytes())
             .unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(

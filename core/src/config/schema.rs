@@ -208,7 +208,7 @@ pub(super) mod program {
         STDERR_CAPTURE_MAXBYTES "stderr_capture_maxbytes" ByteSize Some("0"), "64KB", "Most bytes captured for one event; 0: no capture.";
         STDERR_EVENTS_ENABLED "stderr_events_enabled" Boolean Some("false"), "true", "Make an event of everything written.";
         STDERR_SYSLOG "stderr_syslog" Boolean Some("false"), "true", "Send what is written to the system's log too.";
-        ENVIRONMENT "environment" Pairs Some(""), "HOME=\"/srv\",PATH=\"%(here)s/bin:/usr/bin\"", "Added to the program's environment.";
+        ENVIRONMENT "environment" Pairs Some(""), "HOME=\"/srv\",LANG=\"C.UTF-8\"", "Added to the program's environment.";
         DIRECTORY "directory" Text None, "/srv/web", "Directory to run in.";
         UMASK "umask" Octal None, "027", "File mode creation mask.";
         SERVERURL "serverurl" Text Some("AUTO"), "unix:///run/supervisor.sock", "What SUPERVISOR_SERVER_URL says; AUTO: where the daemon listens.";
