@@ -1,5 +1,7 @@
 //! The command line of visor: what `supervisord` and `supervisorctl` share, and their parts that
 //! are worth testing without starting a process.
+//!
+//! The binaries in `src/bin` are one call each, into [`daemon`], [`ctl`], [`pidproxy`] or [`sample`].
 
 pub mod check;
 pub mod completion;

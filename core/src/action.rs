@@ -9,6 +9,25 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 ///
 /// Where the core must know the outcome, exactly one [`Input`](crate::Input) answers; each such
 /// variant names it. A runtime may answer at once, before it polls the next action, or later.
+///
+/// Plain data, so that what was decided can be compared, counted, or shown, without anything being
+/// done:
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig};
+/// use visor_core::{Action, Boot, Now, Output, Pid, Supervisor};
+/// let config = Config::embedded().program(ProcessConfig::new("web", "/bin/web --port 80"));
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let mut supervisor = Supervisor::new(config, boot, Now::default());
+/// let mut started = Vec::new();
+/// while let Output::Action(action) = supervisor.poll_output() {
+///     // A match that names them all is told of new ones by the compiler; here one is of interest.
+///     if let Action::Spawn { spec, .. } = action {
+///         started.push(spec.argv.clone());
+///     }
+/// }
+/// assert_eq!(started, [["/bin/web", "--port", "80"]]);
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]

@@ -271,7 +271,27 @@ pub struct ReadConfig {
     pub messages: Vec<(LogLevel, String)>,
 }
 
-/// Why there is no child.
+/// Why there is no child. What people are told is the reference's words for it:
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig};
+/// use visor_core::{Action, Boot, Input, Now, Output, Pid, ProcessState};
+/// use visor_core::{SpawnError, Supervisor};
+/// let config = Config::embedded().program(ProcessConfig::new("web", "web"));
+/// let now = Now::default();
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let mut supervisor = Supervisor::new(config, boot, now);
+/// while let Output::Action(action) = supervisor.poll_output() {
+///     if let Action::Spawn { spawn, .. } = action {
+///         let error = SpawnError::NotFound("web".into());
+///         supervisor.handle_input(now, Input::SpawnFailed { spawn, error });
+///     }
+/// }
+/// let id = supervisor.processes().next().expect("there is one").0;
+/// let web = supervisor.process_info(id, &now).expect("it exists");
+/// assert_eq!(web.state, ProcessState::Backoff);
+/// assert_eq!(web.spawnerr, "can't find command 'web'");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum SpawnError {

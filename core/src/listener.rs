@@ -3,6 +3,9 @@
 //! A listener announces `READY\n`, is sent one event, answers `RESULT LEN\n` and LEN bytes, and
 //! announces itself again. Whoever breaks these rules is not talked to any more until its process
 //! is started anew.
+//!
+//! A [`Listener`] is that conversation with one process: bytes in, notices out. Which event it is
+//! sent, and what becomes of one that it does not take, is its [`pool`](crate::pool)'s.
 
 use crate::LogLevel;
 use crate::text::py_repr_bytes;

@@ -1,4 +1,9 @@
 //! Event listener pools: what waits for a listener, and which listener gets it.
+//!
+//! A [`Pool`] is one `[eventlistener:x]`: a bounded queue of events, and the listeners that take one
+//! each. What is rejected, or was with a listener that died, goes back to the head of the queue; what
+//! does not fit pushes out the oldest, with an ERRO line. A pool knows no clock and no pipe: it is
+//! told and asked, like everything here.
 
 use crate::event::{Event, EventKind, Serials, Subscriptions};
 use crate::listener::{Listener, ListenerNotice, ListenerState};

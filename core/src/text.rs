@@ -1,4 +1,6 @@
-//! Small rules of text that the configuration, the clients and the log share.
+//! Small rules of text that the configuration, the clients and the log share: how Python shows a
+//! value, splits a command line, sorts a name. They are here because a message that scripts match is
+//! part of being a replacement.
 
 use alloc::{format, string::String, vec::Vec};
 

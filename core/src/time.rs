@@ -93,6 +93,20 @@ impl UnixTime {
 }
 
 /// One reading of both clocks, shared by everything that happened in one batch.
+///
+/// A test makes its own and lets as much time pass as it likes:
+///
+/// ```
+/// use std::time::Duration;
+/// use visor_core::{Now, Timestamp, UnixTime};
+/// let mut now = Now {
+///     mono: Timestamp::from_nanos(0),
+///     wall: UnixTime::from_secs(1_769_900_399),
+///     utc_offset_secs: 3600,
+/// };
+/// now.mono = now.mono + Duration::from_secs(60);
+/// assert_eq!(now.log_stamp(), "2026-01-31 23:59:59,000");
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Now {

@@ -3,6 +3,12 @@
 //!
 //! All tasks run on the thread that calls [`run`]. A second thread is async-io's: it waits for
 //! readiness while this one is busy.
+//!
+//! There is one function, with the arguments of [`visor_std::run`], whose documentation has an
+//! example: whoever has a daemon on one runtime changes a name to have it on the other. Nothing is
+//! decided here, and nothing of the system touched except through `visor_std::sys`; so this crate is
+//! also the shortest answer to what it takes to bring visor to another executor. `docs/runtimes.md`
+//! compares the two, `docs/write-a-runtime.md` has the rules.
 
 mod alarm;
 mod executors;

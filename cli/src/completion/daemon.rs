@@ -20,7 +20,10 @@ impl Opt {
         let help = crate::daemon::help().replace("{runtime}", "smol");
         let mut all: Vec<Self> = Vec::new();
         for line in help.lines().filter(|line| line.starts_with("  ")) {
-            let (form, meaning) = line.trim().split_once("  ").unwrap_or((line.trim(), ""));
+            let (form, meaning) = line
+                .trim()
+                .split_once("  ")
+                .unwrap_or_else(|| (line.trim(), ""));
             if form.starts_with('-') {
                 let mut words = form.split_whitespace().map(|word| word.trim_matches(','));
                 let first = words.next().unwrap_or_default();

@@ -1,8 +1,17 @@
 //! Configuration: from text to a checked [`Config`].
 //!
+//! A [`Config`] is plain data: every default filled in, every value checked, every process with its
+//! name. The supervisor takes one at its start and one at each reload, and does not care where it
+//! came from. A program makes one with [`Config::embedded`]; the daemon reads one.
+//!
 //! With the feature `ini`, a [`Loader`] reads `supervisord.conf`: it asks for files, users and
 //! directories, and ends with a [`Loaded`] configuration or with [`LoadErrors`]. A [`CtlLoader`]
-//! reads the same files for supervisorctl.
+//! reads the same files for supervisorctl. What is odd, but allowed, is a [`Diagnostic`] with the place it
+//! was found in.
+//!
+//! [`schema`] has every section and key as data, which the documentation is made from; [`diff()`] says
+//! what a new configuration changes; [`settings_text`] and [`settings_json`] show what one means. How
+//! the file is to be written is told in `docs/configuration.md`.
 
 mod build;
 #[cfg(feature = "ini")]

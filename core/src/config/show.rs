@@ -47,6 +47,15 @@ pub fn settings_json(config: &Config, secrets: Secrets) -> Json {
 }
 
 /// The settings as text: one block per section, group and process, one `key = value` per line.
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig, Secrets, settings_text};
+/// let mut web = ProcessConfig::new("web", "/bin/web");
+/// web.environment = vec![("API_TOKEN".into(), "hunter2".into())];
+/// let text = settings_text(&Config::embedded().program(web), Secrets::Masked);
+/// assert!(text.contains("[process:web:web]\n") && text.contains("command = /bin/web\n"));
+/// assert!(!text.contains("hunter2"));
+/// ```
 #[must_use]
 pub fn settings_text(config: &Config, secrets: Secrets) -> String {
     let mut out = String::new();

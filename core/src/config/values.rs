@@ -77,6 +77,12 @@ fn truth(text: &str) -> Option<bool> {
 
 /// A number of bytes, with KB, MB or GB behind it in any case; negative ones are as 0.
 ///
+/// ```
+/// use visor_core::config::byte_size;
+/// assert_eq!(byte_size("64kb"), Ok(65_536));
+/// assert!(byte_size("64 apples").is_err());
+/// ```
+///
 /// # Errors
 /// It is none; the text says so in the reference's words.
 pub fn byte_size(text: &str) -> Result<u64, String> {

@@ -3,6 +3,17 @@
 //! An [`Occurrence`] is what happened, as plain values. Whoever notices one asks first whether
 //! anybody wants its kind ([`Subscriptions::contains`], one bit), and only then makes an [`Event`]
 //! of it: encoded once, numbered once, shared by all pools that take it.
+//!
+//! ```
+//! use visor_core::event::{EventKind, Occurrence, Subscriptions};
+//! let wanted = Subscriptions::from_names(["PROCESS_GROUP"]).expect("a type of event");
+//! let what = Occurrence::GroupAdded { group: "web" };
+//! assert!(wanted.contains(what.kind()) && !wanted.contains(EventKind::Tick5));
+//! assert_eq!(what.payload(), b"groupname:web\n");
+//! ```
+//!
+//! Who gets it is decided in [`pool`](crate::pool), how it is spoken of in
+//! [`listener`](crate::listener). `docs/events.md` shows every type with its payload.
 
 mod kind;
 mod occurrence;

@@ -4,6 +4,10 @@
 //! - [`client::Receiver`]: bytes in, a response out, piece by piece.
 //! - [`auth::Gate`]: who may use a server.
 //! - [`form`]: percent encoding, queries, forms.
+//!
+//! What is asked for, and how it is answered, is not known here: XML-RPC calls are read by
+//! [`xmlrpc`](crate::xmlrpc) and carried out by [`rpc`](crate::rpc). `docs/http.md` has addresses and
+//! limits.
 
 pub mod auth;
 mod buffer;

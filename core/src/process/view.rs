@@ -5,6 +5,19 @@ use crate::{Civil, Now, Pid, UnixTime};
 use alloc::{borrow::ToOwned, format, string::String};
 
 /// A process as `getProcessInfo` gives it.
+///
+/// ```
+/// use visor_core::config::{Config, ProcessConfig};
+/// use visor_core::{Boot, Now, Pid, ProcessState, Supervisor};
+/// let mut web = ProcessConfig::new("web", "/bin/web");
+/// web.autostart = false;
+/// let now = Now::default();
+/// let boot = Boot { pid: Pid(1), seed: [0; 32], foreground: true, messages: vec![] };
+/// let supervisor = Supervisor::new(Config::embedded().program(web), boot, now);
+/// let id = supervisor.processes().next().expect("there is one").0;
+/// let info = supervisor.process_info(id, &now).expect("it exists");
+/// assert_eq!((info.state, info.description.as_str()), (ProcessState::Stopped, "Not started"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessInfo {
     /// Process name.

@@ -3,6 +3,9 @@
 //! A call is read into a `Call` and begun by the supervisor. What cannot be answered at once
 //! becomes a `Task`: data that says what is still awaited. Notices and reports resolve it; nobody
 //! polls.
+//!
+//! One table has all methods; it is what calls are checked against and `system.methodHelp` answers from. What
+//! can go wrong is a [`FaultKind`] with its number. `docs/xmlrpc.md` is made from both.
 
 mod begin;
 mod call;

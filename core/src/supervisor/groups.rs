@@ -10,7 +10,7 @@ use crate::process::{Event, Process};
 use crate::{GroupId, LogLevel, Now, ProcessId};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
-/// Why a group was not added.
+/// Why a group was not added: `supervisorctl add` shows either as a fault.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AddError {
     /// It is active.
@@ -19,7 +19,7 @@ pub enum AddError {
     BadName,
 }
 
-/// Why a group was not removed.
+/// Why a group was not removed: `supervisorctl remove` shows either as a fault.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RemoveError {
     /// A process of it is not in a stopped state.

@@ -35,6 +35,17 @@ use life::{Phase, Stopping};
 pub(crate) use recorded::gate;
 
 /// What the core must know of the process it runs in.
+///
+/// ```
+/// use visor_core::{Boot, LogLevel, Pid};
+/// let boot = Boot {
+///     pid: Pid(std::process::id()),
+///     foreground: true,
+///     seed: [7; 32], // better: 32 bytes that nobody can guess
+///     messages: vec![(LogLevel::Info, "Set uid to user 33 succeeded".into())],
+/// };
+/// assert!(boot.foreground);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Boot {
