@@ -443,9 +443,7 @@ impl Supervisor {
             self.deadlines.set(Due::Process(*id), deadline);
         }
         self.continue_stopping(now);
-        if !self.unstopped().is_empty() {
-            self.report_stopping(now);
-        }
+        self.report_stopping(now);
     }
 
     /// Asks the last group that is not wholly stopped, or ends when there is none. Returns whether
@@ -480,12 +478,12 @@ impl Supervisor {
         if self.stopping.is_none() {
             return;
         }
+        // The last one may have ended in the moment of a report.
         let names = self.unstopped().join(", ");
-        self.log(
-            now,
-            LogLevel::Info,
-            format_args!("waiting for {names} to die"),
-        );
+        if !names.is_empty() {
+            let text = format_args!("waiting for {names} to die");
+            self.log(now, LogLevel::Info, text);
+        }
         self.deadlines
             .set(Due::Stopping, Some(now.mono + STOPPING_REPORT));
     }

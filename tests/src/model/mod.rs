@@ -3,10 +3,13 @@
 //!
 //! The [model](Rules) has no deadlines, no indexes and no notices: it looks at every process each
 //! time, as a person with a table of the rules would. Where it and the core disagree, one of them
-//! is wrong.
+//! is wrong. A [`Story`] is the model with a kernel: it says what may happen next, and what must
+//! follow. The [`Core`] is told the same.
 
-mod play;
+mod core;
 mod rules;
+mod story;
 
-pub use play::{Answer, Op, Program, play, transcript};
-pub use rules::{Rules, Seen};
+pub use self::core::{Core, play};
+pub use rules::{Rules, Seen, Want};
+pub use story::{Event, Op, Program, Round, Story};

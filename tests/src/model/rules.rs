@@ -6,13 +6,26 @@ use visor_core::{ExitStatus, ProcessState as S, Signal};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What can be seen from outside, in order.
+/// What can be seen from outside, in order, as transcripts say it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Seen {
     /// `web: STOPPED -> STARTING …`
     pub changes: Vec<String>,
     /// Spawns, signals, and the lines of the log.
     pub actions: Vec<String>,
+    /// What the kernel is asked for.
+    pub wants: Vec<Want>,
+    /// `exit with status …`
+    pub exit: Option<String>,
+}
+
+/// What a kernel may refuse; the process by its place in start order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Want {
+    /// A child.
+    Spawn(usize),
+    /// A signal to a child.
+    Signal(usize, Signal),
 }
 
 /// One process.
@@ -68,6 +81,7 @@ impl Rules {
             report_due: 0,
             seen: Seen::default(),
         };
+        rules.log("INFO supervisord started with pid 100");
         for i in 0..rules.processes.len() {
             if rules.processes.get(i).is_some_and(|p| p.config.autostart) {
                 rules.spawn(i);
@@ -177,8 +191,7 @@ impl Rules {
         if let Some(p) = self.processes.get(i)
             && matches!(p.state, S::Starting | S::Running | S::Stopping)
         {
-            let text = format!("send {signal} to {}", p.config.name);
-            self.seen.actions.push(text);
+            self.send(i, signal, false);
         }
     }
 
@@ -291,7 +304,7 @@ impl Rules {
         self.now = now;
     }
 
-    /// Time passes until then; what is due is done as it becomes due.
+    /// Time passes until then; what is due is done as it becomes due, and then a shutdown goes on.
     pub fn wake(&mut self, now: u64) {
         self.now = now;
         loop {
@@ -308,6 +321,7 @@ impl Rules {
                 )
                 .min();
             match first {
+                None if self.stopping && self.stop_next() => {}
                 None => return,
                 Some((_, 0, _)) => self.report(),
                 Some((_, _, i)) => self.come_due(i),
@@ -327,7 +341,7 @@ impl Rules {
                 p.due = self.now + again * SECOND;
                 let (name, pid, group) = (p.config.name.clone(), p.pid, p.config.killasgroup);
                 self.log(&format!("WARN killing '{name}' ({pid}) with SIGKILL"));
-                self.send(&name, Signal::KILL, group);
+                self.send(i, Signal::KILL, group);
             }
             S::Stopped | S::Running | S::Fatal | S::Unknown => {}
         }
@@ -360,9 +374,6 @@ impl Rules {
             | S::Fatal
             | S::Unknown => {}
         }
-        if self.stopping {
-            self.stop_next();
-        }
     }
 
     fn spawn(&mut self, i: usize) {
@@ -376,6 +387,7 @@ impl Rules {
             p.stop_asked = false;
             let text = format!("spawn {}", p.config.name);
             self.seen.actions.push(text);
+            self.seen.wants.push(Want::Spawn(i));
         }
         self.enter(i, S::Starting);
     }
@@ -395,29 +407,35 @@ impl Rules {
     fn send_stop(&mut self, i: usize) {
         if let Some(p) = self.processes.get_mut(i) {
             p.stop_asked = true;
-            let (name, signal) = (p.config.name.clone(), p.config.stopsignal);
-            let group = p.config.stopasgroup;
-            self.send(&name, signal, group);
+            let (signal, group) = (p.config.stopsignal, p.config.stopasgroup);
+            self.send(i, signal, group);
         }
         self.enter(i, S::Stopping);
     }
 
     /// Stops the last that is not stopped, if it was not asked before, and ends after the first.
-    fn stop_next(&mut self) {
+    /// Whether anything was done.
+    fn stop_next(&mut self) -> bool {
+        let mut any = false;
         for i in (0..self.processes.len()).rev() {
             match self.processes.get(i).map(|p| p.state) {
-                Some(S::Starting | S::Running) => self.send_stop(i),
-                Some(S::Backoff) => self.enter(i, S::Fatal),
-                Some(S::Stopping | S::Stopped | S::Exited | S::Fatal | S::Unknown) | None => {}
-            }
-            if self.processes.get(i).is_some_and(|p| !p.state.is_stopped()) {
-                return;
+                Some(S::Starting | S::Running) => {
+                    self.send_stop(i);
+                    return true;
+                }
+                Some(S::Stopping) => return any,
+                Some(S::Backoff) => {
+                    self.enter(i, S::Fatal);
+                    any = true;
+                }
+                Some(S::Stopped | S::Exited | S::Fatal | S::Unknown) | None => {}
             }
         }
-        if !self.ended {
-            self.ended = true;
-            self.seen.actions.push("exit 0".to_owned());
+        any |= !self.ended;
+        if !std::mem::replace(&mut self.ended, true) {
+            self.seen.exit = Some("exit with status 0".to_owned());
         }
+        any
     }
 
     fn report(&mut self) {
@@ -426,8 +444,8 @@ impl Rules {
         if !names.is_empty() {
             let text = format!("INFO waiting for {} to die", names.join(", "));
             self.log(&text);
-            self.report_due = self.now + 3 * SECOND;
         }
+        self.report_due = self.now + 3 * SECOND;
     }
 
     /// Lives of less than a second that lead to a restart: the eleventh in a row has to wait.
@@ -477,23 +495,27 @@ impl Rules {
         let expected = p
             .exit
             .is_some_and(|e| p.config.exitcodes.contains(&e.code()));
+        let not = if expected { "" } else { "not " };
         let detail = match to {
-            S::Starting | S::Backoff => format!("tries:{tries}"),
-            S::Running | S::Stopping | S::Stopped => format!("pid:{}", p.pid),
-            S::Exited => format!("expected:{} pid:{}", i32::from(expected), p.pid),
+            S::Starting | S::Backoff => format!(", tries {tries}"),
+            S::Running | S::Stopping | S::Stopped => format!(", pid {}", p.pid),
+            S::Exited => format!(", pid {}, {not}expected", p.pid),
             S::Fatal | S::Unknown => String::new(),
         };
-        let text = format!("{name}: {} -> {} {detail}", from.name(), to.name());
+        let text = format!("{name}: {} -> {}{detail}", from.name(), to.name());
         self.seen.changes.push(text);
         if !has_child(to) {
             p.pid = 0;
         }
     }
 
-    fn send(&mut self, name: &str, signal: Signal, group: bool) {
-        let whose = if group { "'s group" } else { "" };
-        let text = format!("send {signal} to {name}{whose}");
-        self.seen.actions.push(text);
+    fn send(&mut self, i: usize, signal: Signal, group: bool) {
+        let whose = if group { "'s process group" } else { "" };
+        if let Some(p) = self.processes.get(i) {
+            let text = format!("send {signal} to {}{whose}", p.config.name);
+            self.seen.actions.push(text);
+            self.seen.wants.push(Want::Signal(i, signal));
+        }
     }
 
     fn log(&mut self, text: &str) {
