@@ -2,6 +2,7 @@
 //! in the same way.
 
 use rustix::time::ClockId;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -182,6 +183,20 @@ impl Daemon {
         scratch: &Scratch,
         sections: &str,
     ) -> io::Result<Self> {
+        Self::start_with(programs, side, scratch, sections, &[])
+    }
+
+    /// The same with more flags.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_with(
+        programs: &Programs,
+        side: Side,
+        scratch: &Scratch,
+        sections: &str,
+        flags: &[&OsStr],
+    ) -> io::Result<Self> {
         let at = |name: &str| scratch.path(name).display().to_string();
         let config = scratch.path("bench.conf");
         let text = format!(
@@ -207,7 +222,7 @@ impl Daemon {
                 command
             }
         };
-        command.arg("-n").arg("-c").arg(&config);
+        command.arg("-n").arg("-c").arg(&config).args(flags);
         let log = File::create(scratch.path("console"))?;
         command
             .stdin(Stdio::null())

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use visor_tests::sim::{Watch, run, run_with_wall};
+use std::rc::Rc;
+use visor_tests::sim::{Happened, Kind, Watch, run, run_and_note, run_with_wall};
 
 /// Enough for a few seconds.
 const SEEDS: u64 = 300;
@@ -52,6 +53,27 @@ fn no_world_breaks_a_promise() {
         "VISOR_SEED=n cargo nextest run -p visor-tests no_world_breaks_a_promise --no-capture\n{}",
         findings.join("\n")
     );
+}
+
+/// What no world has, and why.
+const NEVER: [(Kind, &str); 1] = [(Kind::Adopt, "for a daemon that takes over from another")];
+
+#[test]
+fn whatever_can_happen_happens_in_these_worlds() {
+    let happened = Rc::new(Happened::default());
+    for seed in 0..SEEDS {
+        run_and_note(seed, Watch::Checks, &happened).unwrap();
+    }
+    let mut never = Vec::new();
+    for kind in Kind::ALL {
+        let count = happened.count(*kind);
+        println!("{count:8} {}", kind.text());
+        let is_known = NEVER.iter().any(|(known, _)| known == kind);
+        if (count == 0) != is_known {
+            never.push(format!("{count} times {}", kind.text()));
+        }
+    }
+    assert!(never.is_empty(), "{}", never.join("\n"));
 }
 
 #[test]

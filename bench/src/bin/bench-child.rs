@@ -5,7 +5,7 @@
 //! | `up FILE` | appends one stamp, then sleeps for ever |
 //! | `live FILE MILLIS CODE` | appends a stamp, sleeps, appends another, exits with CODE |
 //! | `flood BYTES` | writes numbered lines of 64 bytes in blocks of 64 KiB, then sleeps for ever |
-//! | `emit COUNT MICROS` | waits for a line on stdin, then writes COUNT lines with stamps, MICROS apart |
+//! | `emit COUNT MICROS [CODE BYTES]` | waits for a line on stdin, then writes COUNT lines with stamps, MICROS apart, of BYTES or 21 |
 //! | `listen FILE` | is an event listener; appends (stamp in the event, stamp of its receipt) |
 //!
 //! A stamp is 8 bytes, little endian, nanoseconds.
@@ -24,7 +24,9 @@ fn main() -> ExitCode {
         "up" => stamp(word(1)).map(|()| sleep_for_ever()),
         "live" => live(word(1), Duration::from_millis(number(2))),
         "flood" => flood(number(1)).map(|()| sleep_for_ever()),
-        "emit" => emit(number(1), Duration::from_micros(number(2))).map(|()| sleep_for_ever()),
+        "emit" => {
+            emit(number(1), Duration::from_micros(number(2)), number(4)).map(|()| sleep_for_ever())
+        }
         "listen" => listen(word(1)),
         _ => Err(io::Error::other("see the first lines of bench-child.rs")),
     };
@@ -84,11 +86,12 @@ fn flood(bytes: u64) -> io::Result<()> {
     out.write_all(&block)
 }
 
-fn emit(count: u64, apart: Duration) -> io::Result<()> {
+fn emit(count: u64, apart: Duration, bytes: u64) -> io::Result<()> {
     io::stdin().lock().read_line(&mut String::new())?;
     let mut out = io::stdout().lock();
+    let width = usize::try_from(bytes.max(21) - 1).unwrap_or(20);
     for _ in 0..count {
-        writeln!(out, "{:020}", now())?;
+        writeln!(out, "{:0width$}", now())?;
         out.flush()?;
         if !apart.is_zero() {
             std::thread::sleep(apart);

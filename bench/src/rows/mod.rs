@@ -3,6 +3,7 @@
 mod capture;
 mod clients;
 mod events;
+mod recording;
 mod respawn;
 mod scale;
 mod start;
@@ -69,7 +70,7 @@ impl Run {
 pub type Bench = fn(&Run) -> io::Result<Vec<Row>>;
 
 /// All groups, by the names they are chosen with.
-pub const ALL: [(&str, Bench); 12] = [
+pub const ALL: [(&str, Bench); 13] = [
     ("first", start::first),
     ("thousand", start::thousand),
     ("memory", start::memory),
@@ -80,6 +81,7 @@ pub const ALL: [(&str, Bench); 12] = [
     ("rpc", clients::rpc),
     ("ctl", clients::ctl),
     ("events", events::events),
+    ("recording", recording::recording),
     ("stop", scale::stop_and_restart),
     ("ten-thousand", scale::ten_thousand),
 ];

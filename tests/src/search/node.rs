@@ -159,7 +159,7 @@ impl Node {
         }
         match (step, &mut input) {
             (Move::Spawned(id), Input::Spawned { spawn, pid }) => {
-                *pid = self.kernel.fork(*spawn, false);
+                *pid = self.kernel.fork(*spawn, false).0;
                 if let Some(child) = self.children.get_mut(id) {
                     child.answered = true;
                     if child.listens {
@@ -328,6 +328,7 @@ impl Node {
         let view = View {
             facts: &self.facts,
             kernel: &self.kernel,
+            happened: None,
         };
         checks::ask(&mut self.checkers, view, ask)
     }

@@ -1,11 +1,12 @@
 //! What the kernel says to what the core wants done.
 
+use super::happened::Kind;
 use super::listeners;
 use super::swarm::{self, is_listener};
 use super::world::{Due, World};
 use visor_core::{
-    Action, ExitStatus, Input, LogId, Pid, ReadConfig, Signal, SignalError, SpawnError, SpawnId,
-    SpawnSpec, StdinSpec, Stream,
+    Action, ExitStatus, Input, ListenError, LogId, LogPart, Pid, ReadConfig, ReadError, Signal,
+    SignalError, SpawnError, SpawnId, SpawnSpec, StdinSpec, Stream,
 };
 
 impl World {
@@ -18,16 +19,15 @@ impl World {
                 signal,
                 group: _,
             } => self.signal(spawn, signal),
-            Action::WriteStdin { spawn, data } => {
-                listeners::receive(self, spawn, &data);
-                Some(Input::StdinProgress { spawn })
+            Action::WriteStdin { spawn, data } => self.write_stdin(spawn, data),
+            Action::CheckCommand { process, .. } => {
+                let missing = self.strikes(self.swarm.command_missing, Kind::CommandRefused);
+                let error = SpawnError::NotFound("/bin/child".to_owned());
+                let result = if missing { Err(error) } else { Ok(()) };
+                Some(Input::CommandChecked { process, result })
             }
-            Action::CheckCommand { process, .. } => Some(Input::CommandChecked {
-                process,
-                result: Ok(()),
-            }),
             Action::OpenSocket { group, .. } => {
-                let fails = self.random.chance(self.swarm.socket_fails);
+                let fails = self.strikes(self.swarm.socket_fails, Kind::SocketRefused);
                 self.kernel.set_socket(group, !fails);
                 Some(if fails {
                     let error = "no permission".to_owned();
@@ -42,15 +42,39 @@ impl World {
                 Some(self.open(log))
             }
             Action::WriteLog { log, data } => self.write(log, data.len()),
-            Action::ReadLog { read, .. } => Some(Input::LogRead {
-                read,
-                result: Err(visor_core::ReadError::NotFound),
-            }),
+            Action::ReadLog { read, .. } => {
+                let fails = self.strikes(self.swarm.unreadable, Kind::LogUnreadable);
+                let part = LogPart {
+                    data: b"a line\n".to_vec(),
+                    offset: 0,
+                    size_bytes: 7,
+                };
+                let result = if fails {
+                    Err(ReadError::NotFound)
+                } else {
+                    Ok(part)
+                };
+                Some(Input::LogRead { read, result })
+            }
             Action::ReadConfig => {
                 self.readings.push(self.asked.pop_front().unwrap_or(false));
                 Some(self.read_config())
             }
-            Action::WritePidfile { .. } => Some(Input::PidfileWritten { result: Ok(()) }),
+            Action::WritePidfile { .. } => {
+                let fails = self.strikes(self.swarm.pidfile_fails, Kind::PidfileRefused);
+                let result = if fails {
+                    Err("EACCES".to_owned())
+                } else {
+                    Ok(())
+                };
+                let written = Input::PidfileWritten { result };
+                if self.random.chance(self.swarm.pidfile_slow) {
+                    let later = self.random.below(2_000);
+                    self.after(later, Due::Tell(Box::new(written)));
+                    return Ok(None);
+                }
+                Some(written)
+            }
             Action::Ready => {
                 self.kernel.daemon(false, true, false);
                 None
@@ -80,9 +104,24 @@ impl World {
         })
     }
 
+    fn write_stdin(&mut self, spawn: SpawnId, data: Vec<u8>) -> Option<Input<'static>> {
+        self.kernel.listeners.set_ready(spawn, false);
+        if self.strikes(self.swarm.stdin_closes, Kind::StdinClosed) {
+            return Some(Input::StdinClosed { spawn });
+        }
+        if self.strikes(self.swarm.stdin_slow, Kind::StdinSlow) {
+            let later = self.random.below(2_000);
+            self.after(later, Due::Takes(spawn, data));
+            return None;
+        }
+        listeners::receive(self, spawn, &data);
+        Some(Input::StdinProgress { spawn })
+    }
+
     fn spawn_what(&mut self, spawn: SpawnId, spec: &SpawnSpec) -> Option<Input<'static>> {
         match spec.stdin {
             StdinSpec::Socket(group) if !self.kernel.has_socket(group) => {
+                self.note(Kind::SpawnWithoutSocket);
                 let error = SpawnError::Pipes("ENOTSOCK".to_owned());
                 Some(Input::SpawnFailed { spawn, error })
             }
@@ -94,6 +133,12 @@ impl World {
     #[allow(clippy::wildcard_enum_match_arm)]
     fn perform_for_clients(&mut self, action: Action) -> Result<Option<Input<'static>>, String> {
         Ok(match action {
+            Action::Listen { server, .. }
+                if self.strikes(self.swarm.listen_fails, Kind::ListenRefused) =>
+            {
+                let error = ListenError::InUse;
+                Some(Input::ListenFailed { server, error })
+            }
             Action::Listen { server, .. } => {
                 self.clients.listening(server, true);
                 Some(Input::Listening { server })
@@ -107,7 +152,7 @@ impl World {
                 open.then_some(Input::ConnClosed { conn })
             }
             Action::SendConn { conn, data } => {
-                let taken = self.clients.receive(conn, &data)?;
+                let taken = self.clients.receive(conn, &data, &self.happened)?;
                 taken.then_some(Input::ConnDrained { conn })
             }
             _ => None,
@@ -116,7 +161,7 @@ impl World {
 
     fn spawn(&mut self, spawn: SpawnId, listener: bool) -> Option<Input<'static>> {
         self.kernel.begin_spawn(spawn);
-        if self.random.chance(self.swarm.spawn_fails) {
+        if self.strikes(self.swarm.spawn_fails, Kind::SpawnFails) {
             self.kernel.fail_spawn(spawn);
             let error = match self.random.below(3) {
                 0 => SpawnError::NotFound("/bin/child".to_owned()),
@@ -125,7 +170,7 @@ impl World {
             };
             return Some(Input::SpawnFailed { spawn, error });
         }
-        if self.random.chance(self.swarm.spawn_late) {
+        if self.strikes(self.swarm.spawn_late, Kind::SpawnLate) {
             let late = self.random.below(4_000);
             self.after(late, Due::Fork(spawn, listener));
             return None;
@@ -135,9 +180,13 @@ impl World {
 
     pub(super) fn fork(&mut self, spawn: SpawnId, listener: bool) -> Input<'static> {
         let ignores = self.random.chance(self.swarm.ignores);
-        let pid = self.kernel.fork(spawn, ignores);
+        let (pid, again) = self.kernel.fork(spawn, ignores);
+        if again {
+            self.note(Kind::PidAgain);
+        }
         let life = match self.random.below(8) {
             _ if self.calm => None,
+            _ if self.random.chance(self.swarm.quick) => Some(0),
             0 => Some(0),
             1 => Some(self.random.below(100)),
             2 => Some(1_000 * self.random.below(4)),
@@ -166,7 +215,7 @@ impl World {
             };
             self.after(at, Due::Writes(spawn, stream, length));
         }
-        if self.random.chance(self.swarm.stale) {
+        if self.strikes(self.swarm.stale, Kind::SpawnedAgain) {
             let later = self.random.below(1_000);
             let again = Input::Spawned {
                 spawn,
@@ -191,6 +240,7 @@ impl World {
 
     fn signal(&mut self, spawn: SpawnId, signal: Signal) -> Option<Input<'static>> {
         if self.random.chance(self.swarm.signal_fails) && self.kernel.lives(spawn) {
+            self.note(Kind::SignalRefused);
             self.kernel.mark_unsignallable(spawn);
             return Some(Input::SignalFailed {
                 spawn,
@@ -200,6 +250,7 @@ impl World {
         }
         let ignores = self.kernel.child(spawn).filter(|c| c.ended.is_none());
         let Some(ignores) = ignores.map(|child| child.ignores) else {
+            self.note(Kind::SignalTooLate);
             return Some(Input::SignalFailed {
                 spawn,
                 signal,
@@ -208,7 +259,7 @@ impl World {
         };
         let deadly = matches!(signal, Signal::TERM | Signal::INT);
         let after = if signal == Signal::KILL {
-            if self.random.chance(self.swarm.slow_death) {
+            if self.strikes(self.swarm.slow_death, Kind::DiesSlowly) {
                 self.random.below(8_000)
             } else {
                 self.random.below(5)
@@ -216,6 +267,9 @@ impl World {
         } else if !ignores && (deadly || self.random.chance(100)) {
             self.random.below(2_000)
         } else {
+            if ignores && deadly {
+                self.note(Kind::StopIgnored);
+            }
             return None;
         };
         let status = if signal == Signal::KILL {
@@ -231,7 +285,7 @@ impl World {
     }
 
     fn open(&mut self, log: LogId) -> Input<'static> {
-        let broken = self.random.chance(self.swarm.log_fails);
+        let broken = self.strikes(self.swarm.log_fails, Kind::LogUnopened);
         self.kernel.break_log(log, broken);
         if broken {
             self.kernel.mark_failed(log);
@@ -262,6 +316,12 @@ impl World {
         } else {
             1 + self.random.below(length as u64)
         };
+        let whole = lost == length as u64;
+        self.note(if whole {
+            Kind::LogUnwritten
+        } else {
+            Kind::LogPartWritten
+        });
         Some(Input::LogFailed {
             log,
             error: "could not write the log: ENOSPC".to_owned(),
@@ -271,7 +331,7 @@ impl World {
     }
 
     fn read_config(&mut self) -> Input<'static> {
-        let result = if self.random.chance(self.swarm.config_fails) {
+        let result = if self.strikes(self.swarm.config_fails, Kind::ConfigUnreadable) {
             Err("Error: nonsense".to_owned())
         } else {
             let config = if self.calm {
@@ -279,6 +339,9 @@ impl World {
             } else {
                 swarm::config(&mut self.random, self.ticks)
             };
+            if config != self.facts.available {
+                self.note(Kind::ConfigChanged);
+            }
             let messages = Vec::new();
             Ok(Box::new(ReadConfig { config, messages }))
         };

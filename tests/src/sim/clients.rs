@@ -1,6 +1,7 @@
 //! Clients of the XML-RPC server: they connect, ask, wait, read slowly, and vanish.
 
 use super::facts::Facts;
+use super::happened::{Happened, Kind};
 use super::world::{Due, World};
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::http::client::{Event, Receiver, request};
@@ -24,14 +25,24 @@ struct Conn {
     unsent: Vec<u8>,
     /// It does not take what it is sent, for a while.
     slow: bool,
+    /// It never will.
+    stuck: bool,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    method: &'static str,
+    /// Whom it is about, if its answer is to be checked.
+    process: Option<ProcessId>,
+    waits: bool,
+    params: Vec<Value>,
 }
 
 struct Call {
-    method: &'static str,
-    process: Option<ProcessId>,
-    /// Its group and name: a reload in the midst of a request gives it another id.
+    wish: Wish,
+    /// The group and the name: a reload in the midst of a request gives a process another id.
     name: Option<(String, String)>,
-    waits: bool,
     /// What the process has been since it was asked for.
     states: Vec<ProcessState>,
     asked_at: u64,
@@ -55,7 +66,7 @@ impl Clients {
         let name = name_of(facts, change.process);
         for call in self.conns.values_mut().filter_map(|c| c.call.as_mut()) {
             let same_name = name.is_some() && call.name == name;
-            if call.process == Some(change.process) || same_name {
+            if call.wish.process == Some(change.process) || same_name {
                 call.states.push(change.to);
             }
         }
@@ -67,7 +78,12 @@ impl Clients {
     }
 
     /// The core sends something. Answers whether all of it is taken at once.
-    pub(super) fn receive(&mut self, conn: ConnId, data: &[u8]) -> Result<bool, String> {
+    pub(super) fn receive(
+        &mut self,
+        conn: ConnId,
+        data: &[u8],
+        happened: &Happened,
+    ) -> Result<bool, String> {
         let Some(client) = self.conns.get_mut(&conn) else {
             return Ok(false);
         };
@@ -83,7 +99,8 @@ impl Clients {
                 Some(Event::End) => {
                     let call = client.call.take().ok_or("clients: an answer to nothing")?;
                     let answer = decode(&client.body);
-                    check(&call, answer.map_err(|e| format!("clients: {e:?}"))?)?;
+                    let answer = answer.map_err(|e| format!("clients: {e:?}"))?;
+                    happened.note(check(&call, answer)?);
                     client.receiver = Receiver::new();
                 }
                 None => return Ok(!client.slow),
@@ -93,23 +110,27 @@ impl Clients {
 
     /// A call that should have been answered long ago.
     pub(super) fn forgotten(&self, now: u64) -> Option<String> {
-        let calls = self
-            .conns
-            .values()
-            .filter_map(|client| client.call.as_ref());
+        let clients = self.conns.values().filter(|client| !client.stuck);
+        let calls = clients.filter_map(|client| client.call.as_ref());
         let mut old = calls.filter(|call| now - call.asked_at > 50_000_000_000);
         old.find(|_| true)
-            .map(|call| format!("clients: {} was never answered", call.method))
+            .map(|call| format!("clients: {} was never answered", call.wish.method))
     }
 
     pub(super) fn wake_up(&mut self) -> Vec<ConnId> {
         let mut slow = Vec::new();
         for (conn, client) in &mut self.conns {
-            if std::mem::take(&mut client.slow) {
+            if client.slow && !client.stuck {
+                client.slow = false;
                 slow.push(*conn);
             }
         }
         slow
+    }
+
+    /// Whether any waits for an answer.
+    pub(super) fn any_waits(&self) -> bool {
+        self.conns.values().any(|client| client.call.is_some())
     }
 
     fn idle(&self) -> Vec<ConnId> {
@@ -127,29 +148,30 @@ fn name_of(facts: &Facts, id: ProcessId) -> Option<(String, String)> {
     Some((fact.group.1.clone(), fact.config.name.clone()))
 }
 
-/// What an answer says is true.
-fn check(call: &Call, answer: Message) -> Result<(), String> {
-    let (method, states) = (call.method, &call.states);
+/// What an answer says is true. What kind of answer it is.
+fn check(call: &Call, answer: Message) -> Result<Kind, String> {
+    let (method, states, waits) = (call.wish.method, &call.states, call.wish.waits);
     match answer {
         Message::Call { .. } => Err("clients: a call for an answer".to_owned()),
         Message::Fault { code, text } if !(1..=92).contains(&code) => {
             Err(format!("clients: {method}: fault {code} {text}"))
         }
-        Message::Response(Value::Bool(true)) if call.waits && method.contains("startProcess") => {
+        Message::Response(Value::Bool(true)) if waits && method.contains("startProcess") => {
             if states.contains(&ProcessState::Running) {
-                Ok(())
+                Ok(Kind::StartAnswers)
             } else {
                 Err(format!("clients: {method} is answered after {states:?}"))
             }
         }
-        Message::Response(Value::Bool(true)) if call.waits && method.contains("stopProcess") => {
+        Message::Response(Value::Bool(true)) if waits && method.contains("stopProcess") => {
             if states.iter().any(|state| state.is_stopped()) {
-                Ok(())
+                Ok(Kind::StopAnswers)
             } else {
                 Err(format!("clients: {method} is answered after {states:?}"))
             }
         }
-        Message::Fault { .. } | Message::Response(_) => Ok(()),
+        Message::Fault { .. } => Ok(Kind::Faults),
+        Message::Response(_) => Ok(Kind::Answers),
     }
 }
 
@@ -157,7 +179,10 @@ fn check(call: &Call, answer: Message) -> Result<(), String> {
 pub(super) fn act(world: &mut World) -> Result<(), String> {
     let idle = world.clients.idle();
     let conn = match world.random.pick(&idle) {
-        Some(conn) if world.random.chance(600) => *conn,
+        Some(conn) if world.random.chance(600) => {
+            world.note(Kind::ClientAsksAgain);
+            *conn
+        }
         Some(_) | None => match connect(world)? {
             Some(conn) => conn,
             None => return Ok(()),
@@ -166,38 +191,73 @@ pub(super) fn act(world: &mut World) -> Result<(), String> {
     if world.random.chance(100) {
         return vanish(world, conn);
     }
-    let (method, process, waits, params) = choose(world);
+    let wish = choose(world);
+    ask(world, conn, wish)
+}
+
+/// A client that vanished before it was answered asks for the same again.
+pub(super) fn come_back(world: &mut World, wish: Wish) -> Result<(), String> {
+    let Some(conn) = connect(world)? else {
+        return Ok(());
+    };
+    world.note(Kind::ClientReconnects);
+    ask(world, conn, wish)
+}
+
+/// A client wants the daemon to end, if one can reach it.
+pub(super) fn shut_down(world: &mut World) -> Result<bool, String> {
+    let Some(conn) = connect(world)? else {
+        return Ok(false);
+    };
+    world.note(Kind::ShutdownByClient);
+    let wish = Wish {
+        method: "supervisor.shutdown",
+        process: None,
+        waits: false,
+        params: vec![],
+    };
+    ask(world, conn, wish).map(|()| true)
+}
+
+fn ask(world: &mut World, conn: ConnId, wish: Wish) -> Result<(), String> {
     let message = Message::Call {
-        method: method.to_owned(),
-        params,
+        method: wish.method.to_owned(),
+        params: wish.params.clone(),
     };
     let document = encode(&message).into_bytes();
-    let headers = [("Content-Type", "text/xml"), ("Host", "localhost")];
+    let mut headers = vec![("Content-Type", "text/xml"), ("Host", "localhost")];
+    if world.strikes(100, Kind::ClientAsksOnce) {
+        headers.push(("Connection", "close"));
+    }
     let mut bytes = request("POST", "/RPC2", &headers, Some(&document));
     let mut rest = Vec::new();
-    if world.random.chance(300) {
+    if world.strikes(300, Kind::ClientInParts) {
         let cut = usize::try_from(world.random.below(bytes.len() as u64)).unwrap_or(0);
         rest = bytes.split_off(cut.max(1));
     }
-    let slow = world.random.chance(world.swarm.slow_clients);
+    let slow = world.strikes(world.swarm.slow_clients, Kind::ClientSlow);
+    let stuck = slow && world.strikes(300, Kind::ClientStuck);
     let state = |id| {
         let mut all = world.supervisor().processes();
         all.find(|(i, ..)| *i == id).map(|(.., state)| state)
     };
-    let states = process.and_then(state).into_iter().collect();
+    let states = wish.process.and_then(state).into_iter().collect();
+    let (method, waits) = (wish.method, wish.waits);
     if let Some(client) = world.clients.conns.get_mut(&conn) {
         client.slow = slow;
+        client.stuck = stuck;
         client.unsent.clone_from(&rest);
         client.call = Some(Call {
-            method,
-            process,
-            name: process.and_then(|id| name_of(&world.facts, id)),
-            waits,
+            name: wish.process.and_then(|id| name_of(&world.facts, id)),
+            wish,
             states,
             asked_at: world.facts.now,
         });
     }
-    if world.random.chance(50) {
+    if waits {
+        world.note(Kind::ClientWaits);
+    }
+    if world.random.chance(150) {
         let later = world.random.below(3_000);
         world.after(later, Due::Vanish(conn));
     }
@@ -217,18 +277,29 @@ pub(super) fn send_rest(world: &mut World, conn: ConnId) -> Result<(), String> {
         return Ok(());
     };
     let data = std::mem::take(&mut client.unsent).into();
-    if let Some(method) = client.call.as_ref().map(|call| call.method) {
+    if let Some(method) = client.call.as_ref().map(|call| call.wish.method) {
         note_reading(world, method);
     }
     world.tell(Input::ConnData { conn, data })
 }
 
-/// The client goes away without a word.
+/// The client goes away without a word, and may come back.
 pub(super) fn vanish(world: &mut World, conn: ConnId) -> Result<(), String> {
-    if world.clients.closed(conn) {
-        world.tell(Input::ConnClosed { conn })?;
+    let Some(client) = world.clients.conns.remove(&conn) else {
+        return Ok(());
+    };
+    world.note(match &client.call {
+        Some(_) if !client.unsent.is_empty() => Kind::ClientVanishesAsking,
+        Some(_) => Kind::ClientVanishesWaiting,
+        None => Kind::ClientVanishesIdle,
+    });
+    if let Some(call) = client.call
+        && world.random.chance(world.swarm.comebacks)
+    {
+        let later = world.random.below(2_000);
+        world.after(later, Due::ComesBack(Box::new(call.wish)));
     }
-    Ok(())
+    world.tell(Input::ConnClosed { conn })
 }
 
 fn connect(world: &mut World) -> Result<Option<ConnId>, String> {
@@ -244,8 +315,10 @@ fn connect(world: &mut World) -> Result<Option<ConnId>, String> {
         call: None,
         unsent: Vec::new(),
         slow: false,
+        stuck: false,
     };
     world.clients.conns.insert(conn, client);
+    world.note(Kind::ClientConnects);
     let peer = String::new();
     world.tell(Input::ConnOpened { conn, server, peer })?;
     Ok(Some(conn))
@@ -259,8 +332,7 @@ fn note_reading(world: &mut World, method: &str) {
     }
 }
 
-/// A method, the process it is about, whether it waits, and its arguments.
-fn choose(world: &mut World) -> (&'static str, Option<ProcessId>, bool, Vec<Value>) {
+fn choose(world: &mut World) -> Wish {
     let ids: Vec<ProcessId> = world.facts.processes.keys().copied().collect();
     let process = world.random.pick(&ids).copied();
     let fact = process.and_then(|id| world.facts.processes.get(&id));
@@ -268,34 +340,52 @@ fn choose(world: &mut World) -> (&'static str, Option<ProcessId>, bool, Vec<Valu
         (fact.group.1.clone(), fact.config.name.clone())
     });
     let full = Value::from(format!("{group}:{name}").as_str());
+    let group = Value::from(group.as_str());
     let waits = world.random.chance(700);
-    match world.random.below(16) {
-        0..4 => {
-            let params = vec![full, Value::Bool(waits)];
-            ("supervisor.startProcess", process, waits, params)
-        }
-        4..7 => {
-            let params = vec![full, Value::Bool(waits)];
-            ("supervisor.stopProcess", process, waits, params)
+    let (method, params) = match world.random.below(20) {
+        number @ 0..7 => {
+            let starts = number < 4;
+            return Wish {
+                method: if starts {
+                    "supervisor.startProcess"
+                } else {
+                    "supervisor.stopProcess"
+                },
+                process,
+                waits,
+                params: vec![full, Value::Bool(waits)],
+            };
         }
         7 => {
-            let params = vec![Value::from(group.as_str()), Value::Bool(waits)];
-            ("supervisor.startProcessGroup", None, false, params)
+            let params = vec![group, Value::Bool(waits)];
+            ("supervisor.startProcessGroup", params)
         }
-        8 => ("supervisor.stopAllProcesses", None, false, vec![]),
-        9 => ("supervisor.getAllProcessInfo", None, false, vec![]),
-        10 => ("supervisor.getProcessInfo", None, false, vec![full]),
+        8 => ("supervisor.stopAllProcesses", vec![]),
+        9 => ("supervisor.getAllProcessInfo", vec![]),
+        10 => ("supervisor.getProcessInfo", vec![full]),
         11 => {
             let params = vec![full, Value::from("HUP")];
-            ("supervisor.signalProcess", None, false, params)
+            ("supervisor.signalProcess", params)
         }
-        12 => ("supervisor.reloadConfig", None, false, vec![]),
-        13 => ("supervisor.clearProcessLogs", None, false, vec![full]),
-        14 if world.swarm.restarts => ("supervisor.restart", None, false, vec![]),
-        14 => ("supervisor.getState", None, false, vec![]),
-        _ => {
-            let params = vec![Value::from(group.as_str())];
-            ("supervisor.addProcessGroup", None, false, params)
+        12 => ("supervisor.reloadConfig", vec![]),
+        13 => ("supervisor.clearProcessLogs", vec![full]),
+        14 if world.swarm.restarts => {
+            world.note(Kind::RestartByClient);
+            ("supervisor.restart", vec![])
         }
+        14 => ("supervisor.getState", vec![]),
+        15 | 16 => {
+            let params = vec![full, Value::Int(-20), Value::Int(0)];
+            ("supervisor.readProcessStdoutLog", params)
+        }
+        17 => ("supervisor.clearLog", vec![]),
+        18 => ("supervisor.removeProcessGroup", vec![group]),
+        _ => ("supervisor.addProcessGroup", vec![group]),
+    };
+    Wish {
+        method,
+        process: None,
+        waits: false,
+        params,
     }
 }

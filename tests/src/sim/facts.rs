@@ -31,7 +31,22 @@ pub struct Facts {
     pub restart_with: Option<Config>,
     /// What the daemon was doing after the last input.
     pub mood: Option<Mood>,
+    /// What the last look found, of a daemon that goes on.
+    pub news: News,
     last_id: Option<ProcessId>,
+    /// What each process was when it was last there, by its group and its name.
+    known: BTreeMap<(String, String), Arc<ProcessConfig>>,
+}
+
+/// What has come of changed configurations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct News {
+    /// There are processes that were not there.
+    pub added: bool,
+    /// There are none any more that were there.
+    pub removed: bool,
+    /// One that was there before has other settings.
+    pub changed: bool,
 }
 
 impl Facts {
@@ -56,7 +71,9 @@ impl Facts {
             self.available = config;
             begun = true;
         }
+        let goes_on = !begun && self.mood == Some(Mood::Running) && mood == Mood::Running;
         self.mood = Some(mood);
+        self.news = News::default();
         let count = supervisor.processes().count();
         let last = supervisor.processes().last().map(|(id, ..)| id);
         if count == self.processes.len() && last == self.last_id {
@@ -65,11 +82,17 @@ impl Facts {
         self.last_id = last;
         let mut old = std::mem::take(&mut self.processes);
         for (id, group, name, _) in supervisor.processes() {
-            let fact = old.remove(&id).or_else(|| self.look_up(group, name));
-            if let Some(fact) = fact {
+            if let Some(fact) = old.remove(&id) {
+                self.processes.insert(id, fact);
+            } else if let Some(fact) = self.look_up(group, name) {
+                let names = (group.to_owned(), name.to_owned());
+                let before = self.known.insert(names, Arc::clone(&fact.config));
+                self.news.added |= goes_on;
+                self.news.changed |= before.is_some_and(|before| before != fact.config);
                 self.processes.insert(id, fact);
             }
         }
+        self.news.removed = goes_on && !old.is_empty();
         begun
     }
 

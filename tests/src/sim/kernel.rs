@@ -2,7 +2,7 @@
 
 use super::listeners::Listeners;
 use std::collections::{BTreeMap, BTreeSet};
-use visor_core::{ExitStatus, GroupId, LogId, Pid, SpawnId};
+use visor_core::{ExitStatus, GroupId, LogId, Pid, SpawnId, Stream};
 
 /// A child.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Child {
     pub reported: bool,
     /// How many bytes it has written so far, to both streams.
     pub written: u64,
+    /// What it does not write to any more.
+    pub closed: Vec<Stream>,
 }
 
 /// What is going on.
@@ -38,6 +40,8 @@ pub struct Kernel {
     opening: bool,
     ended: bool,
     next_pid: u32,
+    /// All that were ever given.
+    pids: BTreeSet<u32>,
 }
 
 impl Kernel {
@@ -51,8 +55,8 @@ impl Kernel {
         self.spawning.remove(&spawn);
     }
 
-    /// It has worked.
-    pub fn fork(&mut self, spawn: SpawnId, ignores: bool) -> Pid {
+    /// It has worked. Answers with the pid, and whether somebody else had it before.
+    pub fn fork(&mut self, spawn: SpawnId, ignores: bool) -> (Pid, bool) {
         self.spawning.remove(&spawn);
         let used = |pid| {
             let mut children = self.children.values();
@@ -73,9 +77,10 @@ impl Kernel {
             ended: None,
             reported: false,
             written: 0,
+            closed: Vec::new(),
         };
         self.children.insert(spawn, child);
-        Pid(pid)
+        (Pid(pid), !self.pids.insert(pid))
     }
 
     /// A child, unless it is gone for good.
@@ -114,6 +119,12 @@ impl Kernel {
     #[must_use]
     pub fn pid(&self, spawn: SpawnId) -> Option<Pid> {
         self.children.get(&spawn).map(|child| child.pid)
+    }
+
+    /// Whether there is a spawn that is not answered.
+    #[must_use]
+    pub fn is_spawning(&self) -> bool {
+        !self.spawning.is_empty()
     }
 
     /// Whether there was ever such a spawn, as far as is remembered.

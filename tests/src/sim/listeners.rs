@@ -1,5 +1,6 @@
 //! Event listeners, good and bad.
 
+use super::happened::Kind;
 use super::random::Random;
 use super::world::{Due, World};
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ pub(super) fn begin(world: &mut World, spawn: SpawnId) {
         u32::try_from(world.random.below(300)).unwrap_or(0)
     };
     world.kernel.listeners.begin(spawn, bad);
-    if !world.random.chance(bad / 4) {
+    if !world.strikes(bad / 4, Kind::ListenerNeverReady) {
         say_ready(world, spawn, 0);
     }
 }
@@ -137,13 +138,17 @@ pub(super) fn receive(world: &mut World, spawn: SpawnId, data: &[u8]) {
     let thinking = world.random.below(400);
     if world.random.chance(bad) {
         match world.random.below(3) {
-            0 => say(world, spawn, thinking, b"garbage\n"),
+            0 => {
+                world.note(Kind::ListenerGarbage);
+                say(world, spawn, thinking, b"garbage\n");
+            }
             1 => {
+                world.note(Kind::ListenerRejects);
                 say(world, spawn, thinking, b"RESULT 4\nFAIL");
                 say_ready(world, spawn, thinking);
             }
             // It says nothing, and waits to be killed.
-            _ => {}
+            _ => world.note(Kind::ListenerSilent),
         }
         return;
     }

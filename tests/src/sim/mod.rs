@@ -16,6 +16,7 @@ mod answers;
 pub mod checks;
 mod clients;
 pub(crate) mod facts;
+mod happened;
 pub(crate) mod kernel;
 mod listeners;
 mod random;
@@ -23,6 +24,7 @@ mod swarm;
 mod users;
 mod world;
 
+pub use happened::{Happened, Kind};
 pub use random::Random;
 pub use swarm::{Swarm, config};
-pub use world::{Report, Watch, run, run_with_wall};
+pub use world::{Report, Watch, run, run_and_note, run_with_wall};

@@ -46,6 +46,28 @@ pub struct Swarm {
     pub client_acts: u64,
     /// A client does not take what it is sent, in a thousand.
     pub slow_clients: u32,
+    /// A client that vanished comes back.
+    pub comebacks: u32,
+    /// A server cannot listen.
+    pub listen_fails: u32,
+    /// The pidfile cannot be written.
+    pub pidfile_fails: u32,
+    /// Writing the pidfile takes its time, and the daemon's start with it.
+    pub pidfile_slow: u32,
+    /// What a client wants to start does not exist.
+    pub command_missing: u32,
+    /// A log cannot be read.
+    pub unreadable: u32,
+    /// A child that writes closes that output.
+    pub closes: u32,
+    /// A listener takes no more input.
+    pub stdin_closes: u32,
+    /// A listener takes its input late.
+    pub stdin_slow: u32,
+    /// A child ends at once.
+    pub quick: u32,
+    /// The daemon runs in the foreground, and shows what it logs.
+    pub foreground: bool,
     /// The daemon is told to restart now and then.
     pub restarts: bool,
     /// The daemon is shut down in the midst of it all.
@@ -80,8 +102,19 @@ impl Swarm {
             requests: u64::from(often(200)) + 10,
             client_acts: u64::from(often(100)),
             slow_clients: often(200),
+            comebacks: often(700) + 300,
+            listen_fails: often(100),
+            pidfile_fails: often(500),
+            pidfile_slow: often(1000),
+            command_missing: often(300),
+            unreadable: often(1000),
+            closes: often(200),
+            stdin_closes: often(50),
+            stdin_slow: often(500),
+            quick: if often(1000) > 800 { 980 } else { 0 },
+            foreground: often(1000) > 200,
             restarts: often(1000) > 500,
-            early_shutdown: often(1000) > 700,
+            early_shutdown: often(1000) > 500,
         }
     }
 
@@ -98,7 +131,12 @@ impl Swarm {
 
 /// A configuration. The same names come up again and again, so that a reload finds some of them.
 pub fn config(random: &mut Random, ticks: bool) -> Config {
-    let mut names: Vec<String> = (0..random.between(1, 6)).map(|n| format!("p{n}")).collect();
+    let count = if random.chance(50) {
+        random.between(12, 18)
+    } else {
+        random.between(1, 6)
+    };
+    let mut names: Vec<String> = (0..count).map(|n| format!("p{n}")).collect();
     let mut groups = Vec::new();
     while !names.is_empty() {
         let count = if random.chance(600) {
@@ -268,6 +306,7 @@ fn output(random: &mut Random, name: &str, stream: &str) -> OutputConfig {
         },
         maxbytes: if random.chance(500) { 100 } else { 0 },
         backups: 2,
+        syslog: random.chance(150),
         ..OutputConfig::default()
     }
 }

@@ -1,14 +1,17 @@
 //! One world: time, and what happens next.
 
 use super::checks::{self, Checker, View};
-use super::clients::{self, Clients};
+use super::clients::{self, Clients, Wish};
 use super::facts::Facts;
+use super::happened::{Happened, Kind};
 use super::kernel::Kernel;
+use super::listeners;
 use super::random::Random;
 use super::swarm::{self, Swarm};
 use super::users;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
+use std::rc::Rc;
 use visor_core::{
     Action, Boot, Command, ConnId, ExitStatus, Input, LogId, Mood, Now, Output, Pid, ProcessId,
     ProcessState, Signal, SpawnId, Stream, Supervisor, Timestamp, UnixTime,
@@ -61,6 +64,12 @@ pub(super) enum Due {
     Client,
     SendRest(ConnId),
     Vanish(ConnId),
+    /// A client that vanished asks again.
+    ComesBack(Box<Wish>),
+    /// A listener finds this in its standard input.
+    Takes(SpawnId, Vec<u8>),
+    /// The daemon shall end.
+    Shutdown,
     /// Nothing goes wrong from now on.
     Calm,
     /// Everything that was asked for must have happened.
@@ -93,6 +102,7 @@ pub(super) struct World {
     /// The core was told something since it last rested.
     told: bool,
     report: Report,
+    pub(super) happened: Rc<Happened>,
 }
 
 /// Runs the world of a seed to its end.
@@ -100,7 +110,17 @@ pub(super) struct World {
 /// # Errors
 /// What a checker found, with the moment it found it.
 pub fn run(seed: u64, watch: Watch) -> Result<Report, String> {
-    live(World::new(seed, seed, true, watch), seed)
+    run_and_note(seed, watch, &Rc::default())
+}
+
+/// As [`run`], and writes down what happened.
+///
+/// # Errors
+/// What a checker found, with the moment it found it.
+pub fn run_and_note(seed: u64, watch: Watch, happened: &Rc<Happened>) -> Result<Report, String> {
+    let mut world = World::new(seed, seed, true, watch);
+    world.happened = Rc::clone(happened);
+    live(world, seed)
 }
 
 /// As [`run`], with a wall clock that jumps as another seed decides, and without ticks, which are
@@ -131,7 +151,7 @@ impl World {
         let boot = Boot {
             pid: Pid(1),
             seed: [u8::try_from(seed & 0xff).unwrap_or(0); 32],
-            foreground: false,
+            foreground: swarm.foreground,
             messages: Vec::new(),
         };
         let now = Now {
@@ -163,6 +183,7 @@ impl World {
             watch,
             told: true,
             report: Report::default(),
+            happened: Rc::default(),
         }
     }
 
@@ -175,6 +196,14 @@ impl World {
         for _ in 0..self.swarm.client_acts {
             let at = self.random.below(faulty.max(1));
             self.after(at, Due::Client);
+        }
+        if self.swarm.early_shutdown {
+            let at = if self.random.chance(300) {
+                0
+            } else {
+                self.random.below(faulty.max(1))
+            };
+            self.after(at, Due::Shutdown);
         }
         self.after(faulty, Due::Calm);
         self.facts.refresh(&self.supervisor);
@@ -217,11 +246,12 @@ impl World {
             self.tell(Input::Command(Command::Reread))?;
             self.settle()?;
         }
+        self.note(Kind::EndedWell);
         Ok(())
     }
 
     fn overslept(&mut self, at: Timestamp) -> u64 {
-        let late = if self.random.chance(self.swarm.oversleep) {
+        let late = if self.strikes(self.swarm.oversleep, Kind::Oversleeps) {
             self.random.below(3_000) * MILLI
         } else {
             0
@@ -234,7 +264,14 @@ impl World {
         self.wall_nanos += (at - self.facts.now).cast_signed();
         self.facts.now = at;
         if self.wall_random.chance(self.swarm.clock_jumps) {
-            self.wall_nanos += self.wall_random.between(-90_000, 90_000) * 1_000_000_000;
+            let secs = self.wall_random.between(-90_000, 90_000);
+            let is_back = secs < 0;
+            self.note(if is_back {
+                Kind::ClockBack
+            } else {
+                Kind::ClockForward
+            });
+            self.wall_nanos += secs * 1_000_000_000;
         }
     }
 
@@ -247,7 +284,7 @@ impl World {
     fn happen(&mut self, due: Due) -> Result<(), String> {
         match due {
             Due::Dies(spawn, status) => {
-                let late = if self.random.chance(self.swarm.late_exit) {
+                let late = if self.strikes(self.swarm.late_exit, Kind::ExitLate) {
                     self.random.below(2_000)
                 } else {
                     0
@@ -270,6 +307,14 @@ impl World {
                 let Some(child) = self.kernel.child(spawn).filter(|c| c.ended.is_none()) else {
                     return Ok(());
                 };
+                if child.closed.contains(&stream) {
+                    return Ok(());
+                }
+                if self.random.chance(self.swarm.closes) {
+                    child.closed.push(stream);
+                    self.note(Kind::OutputClosed);
+                    return self.tell(Input::ChildClosed { spawn, stream });
+                }
                 let from = child.written;
                 child.written += length as u64;
                 let data: Vec<u8> = (from..child.written).map(|n| (n % 251) as u8).collect();
@@ -284,11 +329,23 @@ impl World {
             Due::Client => clients::act(self),
             Due::SendRest(conn) => clients::send_rest(self, conn),
             Due::Vanish(conn) => clients::vanish(self, conn),
+            Due::ComesBack(wish) => clients::come_back(self, *wish),
+            Due::Takes(spawn, data) => self.takes(spawn, &data),
+            Due::Shutdown => users::shut_down(self),
             Due::Request => users::request(self),
             Due::Calm => self.become_calm(),
             Due::Settled => self.check_settled(),
             Due::Ended => Err("liveness: the daemon does not end".to_owned()),
         }
+    }
+
+    /// What was written to a listener is in its standard input, if that is still there.
+    fn takes(&mut self, spawn: SpawnId, data: &[u8]) -> Result<(), String> {
+        if self.kernel.child(spawn).is_none_or(|c| c.ended.is_some()) {
+            return Ok(());
+        }
+        listeners::receive(self, spawn, data);
+        self.tell(Input::StdinProgress { spawn })
     }
 
     fn says(&mut self, spawn: SpawnId, text: Vec<u8>, ready: bool) -> Result<(), String> {
@@ -311,7 +368,8 @@ impl World {
         let Some(status) = self.kernel.child(spawn).and_then(|c| c.ended) else {
             return Ok(());
         };
-        if self.random.chance(self.swarm.stale) {
+        if self.strikes(self.swarm.stale, Kind::ExitAgain) {
+            self.note(Kind::OutputOfGhosts);
             for input in [
                 Input::Exited {
                     spawn,
@@ -362,6 +420,8 @@ impl World {
             if let Some(lazy) = lazy {
                 return Err(format!("liveness: not everything runs: {lazy:?}"));
             }
+            drop(processes);
+            self.note(Kind::Settled);
         }
         if let Some(forgotten) = self.clients.forgotten(self.facts.now) {
             return Err(forgotten);
@@ -371,6 +431,19 @@ impl World {
     }
 
     // ---- the core ----
+
+    pub(super) fn note(&self, kind: Kind) {
+        self.happened.note(kind);
+    }
+
+    /// Whether something happens that goes wrong so often in a thousand; if so, it is noted.
+    pub(super) fn strikes(&mut self, permille: u32, kind: Kind) -> bool {
+        let strikes = self.random.chance(permille);
+        if strikes {
+            self.note(kind);
+        }
+        strikes
+    }
 
     pub(super) const fn supervisor(&self) -> &Supervisor {
         &self.supervisor
@@ -390,12 +463,23 @@ impl World {
         if self.watch == Watch::Trace {
             eprintln!("{} ms: {input:?}", self.facts.now / MILLI);
         }
+        self.note(Kind::of_input(&input));
         self.expect_config(&input);
         self.check(|checker, view| checker.before(view, &input))?;
         let now = self.now();
         self.supervisor.handle_input(now, input.clone());
         if self.facts.refresh(&self.supervisor) {
             self.kernel.daemon(true, false, false);
+        }
+        let news = self.facts.news;
+        for (is_new, kind) in [
+            (news.added, Kind::GroupAdded),
+            (news.removed, Kind::GroupRemoved),
+            (news.changed, Kind::GroupChanged),
+        ] {
+            if is_new {
+                self.note(kind);
+            }
         }
         for change in self.supervisor.transitions() {
             if self.watch == Watch::Trace {
@@ -433,6 +517,7 @@ impl World {
         let view = View {
             facts: &self.facts,
             kernel: &self.kernel,
+            happened: Some(&self.happened),
         };
         checks::ask(&mut self.checkers, view, ask)
     }
@@ -443,12 +528,13 @@ impl World {
             match self.supervisor.poll_output() {
                 Output::Action(action) => {
                     self.report.actions += 1;
+                    self.note(Kind::of_action(&action));
                     self.digest(&action);
                     self.check(|checker, view| checker.action(view, &action))?;
                     let Some(answer) = self.perform(action)? else {
                         continue;
                     };
-                    if self.random.chance(self.swarm.answers_last) {
+                    if self.strikes(self.swarm.answers_last, Kind::AnswersLast) {
                         self.answers.push(answer);
                     } else {
                         self.tell(answer)?;
@@ -487,6 +573,9 @@ impl World {
                 "{}",
                 data.get(24..).unwrap_or_default().escape_ascii()
             )
+        } else if let Action::ShowLine { line, .. } = action {
+            let line = line.get(24..).unwrap_or_default();
+            write!(text, "shown: {}", line.escape_ascii())
         } else if let Action::Diagnose(line) = action {
             write!(text, "stderr: {}", line.get(24..).unwrap_or_default())
         } else if let Action::SendConn { conn, data } = action {

@@ -1,12 +1,17 @@
 //! The daemon as a whole: when it starts, when it ends, and that it is over then.
 
-use super::{Checker, Verdict, View, ensure};
-use std::collections::BTreeMap;
-use visor_core::{Action, Input, Mood, ProcessId, ProcessState as S, Timestamp, Transition};
+use super::{Checker, Kind, Verdict, View, ensure};
+use std::collections::{BTreeMap, BTreeSet};
+use visor_core::{
+    Action, Command, Input, Mood, ProcessId, ProcessState as S, SpawnId, Timestamp, Transition,
+};
 
 #[derive(Clone, Default)]
 pub(super) struct Daemon {
     states: BTreeMap<ProcessId, S>,
+    /// Spawns that nobody asked for, of processes that are started with the daemon: not before it
+    /// is up.
+    unasked: BTreeSet<SpawnId>,
     ended: bool,
 }
 
@@ -15,8 +20,17 @@ impl Checker for Daemon {
         "daemon"
     }
 
-    fn change(&mut self, view: View<'_>, _input: &Input<'_>, change: &Transition) -> Verdict {
+    fn change(&mut self, view: View<'_>, input: &Input<'_>, change: &Transition) -> Verdict {
         self.states.insert(change.process, change.to);
+        let asked = matches!(
+            input,
+            Input::Command(Command::Start(_))
+                | Input::ConnData { .. }
+                | Input::CommandChecked { .. }
+        );
+        if (change.from, change.to) == (S::Stopped, S::Starting) && !asked {
+            self.unasked.extend(change.spawn);
+        }
         ensure!(
             change.to != S::Starting || view.facts.mood == Some(Mood::Running),
             "{} is started while the daemon is {:?}",
@@ -34,20 +48,22 @@ impl Checker for Daemon {
 
     fn action(&mut self, view: View<'_>, action: &Action) -> Verdict {
         ensure!(!self.ended, "after the end: {action:?}");
-        match action {
-            Action::Spawn { .. } => {
-                ensure!(view.kernel.is_up(), "a spawn before the daemon is up");
-            }
-            Action::Exit(status) => {
-                let alive = self.states.iter().find(|(_, state)| !state.is_stopped());
-                ensure!(alive.is_none(), "it ends while {alive:?}");
-                ensure!(
-                    *status == 0 || !view.kernel.is_up(),
-                    "it ends with status {status}"
-                );
-                self.ended = true;
-            }
-            _ => {}
+        if let Action::Spawn { spawn, .. } = action {
+            let asked = !self.unasked.remove(spawn);
+            ensure!(
+                asked || view.kernel.is_up(),
+                "{spawn} comes by itself before the daemon is up"
+            );
+        }
+        if let Action::Exit(status) = action {
+            let alive = self.states.iter().find(|(_, state)| !state.is_stopped());
+            ensure!(alive.is_none(), "it ends while {alive:?}");
+            ensure!(
+                *status == 0 || !view.kernel.is_up(),
+                "it ends with status {status}"
+            );
+            self.ended = true;
+            view.note(Kind::Ended);
         }
         Ok(())
     }

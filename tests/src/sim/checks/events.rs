@@ -1,6 +1,6 @@
 //! Events: whole, in order, once, true, and never to a listener that is not ready.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use crate::sim::listeners::{Arrived, parse};
 use std::collections::BTreeMap;
 use visor_core::{Action, Input, ProcessId, ProcessState, SpawnId, Transition};
@@ -73,6 +73,7 @@ impl Checker for Events {
             arrived.pool == fact.group.1,
             "{arrived:?} to the wrong pool"
         );
+        view.note(Kind::EventsSent);
         // A pool that was removed and added again is another one.
         let mut members = view.facts.processes.iter();
         let first = members.find(|(_, other)| other.group == fact.group);
@@ -82,6 +83,7 @@ impl Checker for Events {
             .or_default();
         if let Some(before) = book.sent.get(&arrived.poolserial) {
             ensure!(*before == arrived, "{before:?} comes again as {arrived:?}");
+            view.note(Kind::EventsAgain);
             return Ok(());
         }
         ensure!(
@@ -100,6 +102,9 @@ impl Checker for Events {
                 return Err(format!("{text} is not what happened: {rest:?}"));
             };
             *told += found + 1;
+            view.note(Kind::EventsTrue);
+        } else {
+            view.note(Kind::EventsOfOthers);
         }
         book.sent.insert(arrived.poolserial, arrived);
         Ok(())

@@ -1,6 +1,6 @@
 //! What is opened is closed; what is closed is not used; lines of the activity log are lines.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::{Action, GroupId, LogId};
 
@@ -29,9 +29,11 @@ impl Checker for Files {
             }
             Action::CloseLog { log } => {
                 ensure!(self.open.remove(log).is_some(), "{log:?} closed unopened");
+                view.note(Kind::LogsClosed);
             }
             Action::ReopenLog { log } | Action::RotateLog { log, .. } => {
                 ensure!(self.open.contains_key(log), "{log:?} is not open");
+                view.note(Kind::LogsRotated);
             }
             Action::WriteLog { log, data } => {
                 let open = self.open.contains_key(log);
@@ -46,6 +48,7 @@ impl Checker for Files {
                         "a line without a date: {}",
                         data.escape_ascii()
                     );
+                    view.note(Kind::LogLines);
                 }
             }
             Action::OpenSocket { group, .. } => {
@@ -56,11 +59,13 @@ impl Checker for Files {
             }
             Action::CloseSocket { group } => {
                 ensure!(self.sockets.remove(group), "socket of {group} closed twice");
+                view.note(Kind::Sockets);
             }
             Action::WritePidfile { .. } => self.pidfile = true,
             Action::RemovePidfile { .. } => {
                 ensure!(self.pidfile, "a pidfile is removed that was not written");
                 self.pidfile = false;
+                view.note(Kind::Pidfiles);
             }
             Action::Exit(_) => {
                 ensure!(

@@ -1,7 +1,7 @@
 //! Lives of processes: allowed transitions for allowed reasons, with the right values; no two
 //! living children of one process; no child that nobody owns.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use crate::sim::facts::Fact;
 use std::collections::{BTreeMap, BTreeSet};
 use visor_core::config::AutoRestart;
@@ -47,6 +47,7 @@ impl Checker for Lives {
             "{id} goes from {from:?} to {to:?} because of {input:?} (failures {}, mood {mood:?})",
             book.failures
         );
+        view.note(Kind::Transitions);
         match to {
             S::Backoff => book.failures += 1,
             S::Running | S::Exited | S::Fatal => book.failures = 0,
@@ -69,16 +70,21 @@ impl Checker for Lives {
         if matches!(to, S::Starting | S::Backoff) {
             let (tries, failures) = (change.tries, book.failures);
             ensure!(tries == failures, "{id}: {tries} tries, not {failures}");
+            view.note(Kind::Tries);
         }
         if let (S::Exited, Reason::Exit(status)) = (to, &reason) {
             let expected = fact.config.exitcodes.contains(&status.code());
             ensure!(change.expected == expected, "{id}: {status} misjudged");
+            view.note(Kind::Judgements);
         }
         if !matches!(to, S::Starting) || !fact.spawnable {
             let pid = book.spawn.and_then(|spawn| view.kernel.pid(spawn));
             let pid = pid.filter(|_| has_child(from) || has_child(to));
             let said = Some(change.pid).filter(|pid| pid.0 != 0);
             ensure!(said == pid, "{id} to {to:?}: pid {said:?}, not {pid:?}");
+            if said.is_some() {
+                view.note(Kind::Pids);
+            }
         }
         book.state = Some(to);
         if !has_child(to) {
@@ -108,8 +114,9 @@ impl Checker for Lives {
                 | Command::RemoveGroup(_)
                 | Command::Reread
                 | Command::Restart
-                | Command::Shutdown => {}
+                | Command::Shutdown => return Ok(()),
             }
+            view.note(Kind::Obeyed);
         }
         Ok(())
     }
@@ -121,6 +128,7 @@ impl Checker for Lives {
                 "spawn {spawn} comes out of nowhere"
             );
             ensure!(!view.kernel.knows(*spawn), "spawn id {spawn} used twice");
+            view.note(Kind::OneChild);
         }
         if let Action::Signal { spawn, .. } = action {
             // Its owner may have moved on since: then nothing is there to be hit any more.
@@ -130,6 +138,7 @@ impl Checker for Lives {
                 owned || unsignallable || !view.kernel.lives(*spawn),
                 "signal to {spawn}, which is nobody's"
             );
+            view.note(Kind::SignalsOwned);
         }
         Ok(())
     }
@@ -153,6 +162,7 @@ impl Checker for Lives {
                     "child {spawn} is nobody's"
                 ),
             }
+            view.note(Kind::Owned);
         }
         for (id, book) in &self.books {
             if book.state.is_some_and(has_child) && view.facts.processes.contains_key(id) {

@@ -14,6 +14,7 @@ mod output;
 mod timing;
 
 use super::facts::Facts;
+use super::happened::{Happened, Kind};
 use super::kernel::Kernel;
 use visor_core::{Action, Input, Timestamp, Transition};
 
@@ -27,6 +28,17 @@ pub struct View<'a> {
     pub facts: &'a Facts,
     /// What is really going on.
     pub kernel: &'a Kernel,
+    /// Where it is written down what was looked at, if that is wanted.
+    pub happened: Option<&'a Happened>,
+}
+
+impl View<'_> {
+    /// There was something to look at.
+    pub(crate) fn note(&self, kind: Kind) {
+        if let Some(happened) = self.happened {
+            happened.note(kind);
+        }
+    }
 }
 
 /// One kind of promise. What a checker does not look at it ignores.

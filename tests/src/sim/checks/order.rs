@@ -1,6 +1,6 @@
 //! The order of starts and stops.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use std::collections::BTreeMap;
 use visor_core::{Command, Input, Mood, ProcessId, ProcessState as S, Transition};
 
@@ -51,11 +51,13 @@ impl Checker for Order {
             }
             if let Some(last) = &self.last {
                 ensure!(place < *last, "{id} is stopped after {last:?}");
+                view.note(Kind::Stops);
             }
             self.last = Some(place);
         } else if change.from == S::Stopped && change.to == S::Starting && !asked {
             if let Some(last) = &self.last {
                 ensure!(place > *last, "{id} is started after {last:?}");
+                view.note(Kind::Starts);
             }
             self.last = Some(place);
         }

@@ -1,6 +1,6 @@
 //! Every byte a child wrote reaches its log once, in order, or is counted as lost.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use std::collections::{BTreeMap, VecDeque};
 use visor_core::config::LogTarget;
 use visor_core::{Action, Input, LogId, ProcessState, SpawnId, Stream, Timestamp, Transition};
@@ -71,6 +71,7 @@ impl Checker for Outputs {
             } => {
                 while let Some((expected, bytes)) = self.pending.pop_front() {
                     if expected == *log && bytes == *data {
+                        view.note(Kind::Logged);
                         return Ok(());
                     }
                     self.drop_chunk(view, expected, &bytes)?;
@@ -106,6 +107,7 @@ impl Outputs {
             bytes.len()
         );
         *self.lost.entry(log).or_default() += bytes.len() as u64;
+        view.note(Kind::Lost);
         Ok(())
     }
 
@@ -148,6 +150,7 @@ impl Outputs {
         );
         if let Some(lost) = found.and_then(|(log, _)| self.lost.get_mut(log)) {
             *lost -= said;
+            view.note(Kind::Admitted);
         }
         Ok(())
     }

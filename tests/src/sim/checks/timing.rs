@@ -1,7 +1,7 @@
 //! Every deadline: kept to the nanosecond if the runtime wakes up in time, never early, never
 //! forgotten, and nothing else wakes the daemon.
 
-use super::{Checker, Verdict, View, ensure};
+use super::{Checker, Kind, Verdict, View, ensure};
 use std::collections::BTreeMap;
 use visor_core::config::{AutoRestart, ProcessConfig};
 use visor_core::{
@@ -38,6 +38,8 @@ struct Clock {
     unsure: bool,
     /// SIGKILL was decided together with the stop signal.
     kill_decided: bool,
+    /// SIGKILL was sent.
+    killed: bool,
 }
 
 impl Clock {
@@ -69,6 +71,7 @@ impl Clock {
                 self.due = Some(now + wait);
                 self.stop_signal_due = true;
                 self.kill_decided = wait == 0;
+                self.killed = false;
             }
             S::Exited => {
                 self.failures = 0;
@@ -141,12 +144,18 @@ impl Checker for Timing {
             (S::Backoff | S::Exited, S::Starting) if !by_request => {
                 let due = clock.due.unwrap_or(now);
                 ensure!(now >= due, "{id} is started {} ns early", due - now);
+                view.note(match from {
+                    S::Exited if clock.hot > 10 => Kind::Paced,
+                    _ => Kind::RetryDelays,
+                });
             }
             (S::Starting, S::Running) => {
                 ensure!(age >= startsecs, "{id} is RUNNING after {age} ns");
+                view.note(Kind::Startsecs);
             }
             (S::Starting, S::Backoff) if fact.spawnable && clock.exit.is_some() => {
                 ensure!(age < startsecs, "{id} is BACKOFF after {age} ns");
+                view.note(Kind::TooQuick);
             }
             _ => {}
         }
@@ -177,6 +186,9 @@ impl Checker for Timing {
                 if text.contains(" INFO waiting for ") && text.ends_with(" to die\n") {
                     let due = self.report_at.unwrap_or(view.facts.now);
                     ensure!(view.facts.now >= due, "a report comes early");
+                    if self.report_at.is_some() {
+                        view.note(Kind::Reports);
+                    }
                     self.report_at = Some(view.facts.now + 3 * SECOND);
                 }
                 Ok(())
@@ -230,6 +242,9 @@ impl Checker for Timing {
             wait == next || unsure || view.kernel.has_ended(),
             "it wants to wake up at {wait:?}, but {next:?} is what is due"
         );
+        if wait.is_some() && !unsure {
+            view.note(Kind::Waits);
+        }
         Ok(())
     }
 }
@@ -259,6 +274,7 @@ impl Timing {
                 signal == config.stopsignal && group == config.stopasgroup,
                 "{id} is stopped with {signal}, group {group}"
             );
+            view.note(Kind::StopSignals);
             return Ok(());
         }
         let now = view.facts.now;
@@ -277,6 +293,12 @@ impl Timing {
                 || clock.state == Some(S::Stopping) && now >= due,
             "SIGKILL to {id} early"
         );
+        let is_again = std::mem::replace(&mut clock.killed, true);
+        view.note(if is_again {
+            Kind::KillsAgain
+        } else {
+            Kind::Kills
+        });
         let again = u64::try_from(config.stopwaitsecs).unwrap_or(0).max(1) * SECOND;
         clock.due = Some(now + again);
         Ok(())
