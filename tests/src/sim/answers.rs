@@ -5,8 +5,8 @@ use super::listeners;
 use super::swarm::{self, is_listener};
 use super::world::{Due, World};
 use visor_core::{
-    Action, ExitStatus, Input, ListenError, LogId, LogPart, Pid, ReadConfig, ReadError, Signal,
-    SignalError, SpawnError, SpawnId, SpawnSpec, StdinSpec, Stream,
+    Action, ExitStatus, GroupId, Input, ListenError, LogId, LogPart, Pid, ReadConfig, ReadError,
+    ReadId, Signal, SignalError, SpawnError, SpawnId, SpawnSpec, StdinSpec, Stream,
 };
 
 impl World {
@@ -26,55 +26,19 @@ impl World {
                 let result = if missing { Err(error) } else { Ok(()) };
                 Some(Input::CommandChecked { process, result })
             }
-            Action::OpenSocket { group, .. } => {
-                let fails = self.strikes(self.swarm.socket_fails, Kind::SocketRefused);
-                self.kernel.set_socket(group, !fails);
-                Some(if fails {
-                    let error = "no permission".to_owned();
-                    Input::SocketFailed { group, error }
-                } else {
-                    Input::SocketOpened { group }
-                })
-            }
+            Action::OpenSocket { group, .. } => Some(self.open_socket(group)),
             Action::OpenLog { log, .. } | Action::ReopenLog { log } => Some(self.open(log)),
             Action::RotateLog { log, .. } | Action::ClearLog { log, .. } => {
                 self.kernel.truncate(log);
                 Some(self.open(log))
             }
             Action::WriteLog { log, data } => self.write(log, data.len()),
-            Action::ReadLog { read, .. } => {
-                let fails = self.strikes(self.swarm.unreadable, Kind::LogUnreadable);
-                let part = LogPart {
-                    data: b"a line\n".to_vec(),
-                    offset: 0,
-                    size_bytes: 7,
-                };
-                let result = if fails {
-                    Err(ReadError::NotFound)
-                } else {
-                    Ok(part)
-                };
-                Some(Input::LogRead { read, result })
-            }
+            Action::ReadLog { read, .. } => Some(self.read_log(read)),
             Action::ReadConfig => {
                 self.readings.push(self.asked.pop_front().unwrap_or(false));
                 Some(self.read_config())
             }
-            Action::WritePidfile { .. } => {
-                let fails = self.strikes(self.swarm.pidfile_fails, Kind::PidfileRefused);
-                let result = if fails {
-                    Err("EACCES".to_owned())
-                } else {
-                    Ok(())
-                };
-                let written = Input::PidfileWritten { result };
-                if self.random.chance(self.swarm.pidfile_slow) {
-                    let later = self.random.below(2_000);
-                    self.after(later, Due::Tell(Box::new(written)));
-                    return Ok(None);
-                }
-                Some(written)
-            }
+            Action::WritePidfile { .. } => self.write_pidfile(),
             Action::Ready => {
                 self.kernel.daemon(false, true, false);
                 None
@@ -102,6 +66,48 @@ impl World {
             | Action::RemovePidfile { .. }
             | Action::Diagnose(_) => None,
         })
+    }
+
+    fn open_socket(&mut self, group: GroupId) -> Input<'static> {
+        let fails = self.strikes(self.swarm.socket_fails, Kind::SocketRefused);
+        self.kernel.set_socket(group, !fails);
+        if fails {
+            let error = "no permission".to_owned();
+            Input::SocketFailed { group, error }
+        } else {
+            Input::SocketOpened { group }
+        }
+    }
+
+    fn read_log(&mut self, read: ReadId) -> Input<'static> {
+        let fails = self.strikes(self.swarm.unreadable, Kind::LogUnreadable);
+        let part = LogPart {
+            data: b"a line\n".to_vec(),
+            offset: 0,
+            size_bytes: 7,
+        };
+        let result = if fails {
+            Err(ReadError::NotFound)
+        } else {
+            Ok(part)
+        };
+        Input::LogRead { read, result }
+    }
+
+    fn write_pidfile(&mut self) -> Option<Input<'static>> {
+        let fails = self.strikes(self.swarm.pidfile_fails, Kind::PidfileRefused);
+        let result = if fails {
+            Err("EACCES".to_owned())
+        } else {
+            Ok(())
+        };
+        let written = Input::PidfileWritten { result };
+        if !self.random.chance(self.swarm.pidfile_slow) {
+            return Some(written);
+        }
+        let later = self.random.below(2_000);
+        self.after(later, Due::Tell(Box::new(written)));
+        None
     }
 
     fn write_stdin(&mut self, spawn: SpawnId, data: Vec<u8>) -> Option<Input<'static>> {
