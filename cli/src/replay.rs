@@ -196,11 +196,13 @@ impl Told {
             0 => String::new(),
             bytes => format!(" and {bytes} bytes that were not recorded"),
         };
-        writeln!(
-            out,
-            "{inputs:>5} {since} {}{more}",
-            show_input(&entry.input)
-        )?;
+        let what = match &*entry.input {
+            Input::ConnData { conn, .. } if entry.is_again() => {
+                format!("from client {conn} the same again")
+            }
+            input => show_input(input),
+        };
+        writeln!(out, "{inputs:>5} {since} {what}{more}")?;
         for change in replay.transitions() {
             let mut processes = replay.supervisor().processes();
             let known = processes.find(|(id, ..)| *id == change.process);

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
-use visor_core::record::{Entry, Header, Masker, Tally};
+use visor_core::record::{Editor, Entry, Header, Tally};
 use visor_core::{
     Action, Boot, Input, Now, Output, RecordingEnd, Supervisor, Timestamp, config::Config,
 };
@@ -54,7 +54,7 @@ pub struct Recorder {
     /// `None`: the recording has ended.
     left_bytes: Option<u64>,
     bytes_max: u64,
-    masker: Option<Masker>,
+    editor: Editor,
     tally: Tally,
     /// Since when there are lines that are not written.
     since: Option<Timestamp>,
@@ -81,7 +81,7 @@ impl Recorder {
         Ok(Self {
             left_bytes: Some(bytes_max),
             bytes_max,
-            masker: masked.then(Masker::default),
+            editor: Editor::new(masked),
             tally: Tally::default(),
             since: None,
             end: None,
@@ -90,9 +90,7 @@ impl Recorder {
 
     fn begin(&mut self, config: &Config, boot: &Boot, now: Now) {
         let mut header = Header::new(config.clone(), boot.clone(), now);
-        if let Some(masker) = &mut self.masker {
-            masker.begin(&mut header);
-        }
+        self.editor.begin(&mut header);
         self.line(now, &header);
         // Before anything is done: whoever looks for the recording finds it.
         self.flush();
@@ -102,14 +100,13 @@ impl Recorder {
         if self.left_bytes.is_none() {
             return;
         }
-        let masker = self.masker.as_mut();
-        let entry = Entry::recorded(supervisor, masker, now, input, self.tally);
+        let entry = Entry::recorded(supervisor, &mut self.editor, now, input, self.tally);
         self.line(now, &entry);
     }
 
     fn action(&mut self, supervisor: &Supervisor, action: &Action) {
         if self.left_bytes.is_some() {
-            self.tally.add(supervisor, action, self.masker.is_some());
+            self.tally.add(supervisor, action, self.editor.masks());
         }
     }
 

@@ -2,7 +2,7 @@
 //! secrets, and whose recordings are replayed.
 
 use crate::scenario::read_config;
-use visor_core::record::{Entry, Header, Masker, Replay, Tally};
+use visor_core::record::{Editor, Entry, Header, Replay, Tally};
 use visor_core::xmlrpc::{Message, Value, encode};
 use visor_core::{
     Action, Boot, ConnId, ExitStatus, Input, LogPart, Now, Output, Pid, ReadConfig, ServerId,
@@ -97,7 +97,7 @@ impl Told {
 struct Tape {
     text: String,
     tally: Tally,
-    masker: Option<Masker>,
+    editor: Editor,
 }
 
 /// The daemon.
@@ -135,14 +135,12 @@ impl Live {
         let header = Header::new(config, boot, now);
         let tape = |masked: bool| {
             let mut header = header.clone();
-            let mut masker = masked.then(Masker::default);
-            if let Some(masker) = &mut masker {
-                masker.begin(&mut header);
-            }
+            let mut editor = Editor::new(masked);
+            editor.begin(&mut header);
             Tape {
                 text: line(&header),
                 tally: Tally::default(),
-                masker,
+                editor,
             }
         };
         let mut live = Self {
@@ -247,7 +245,7 @@ impl Live {
             for (at, line) in lines.enumerate() {
                 let entry: Entry<'_> = serde_json::from_str(line).expect("an entry");
                 if let Err(divergence) = replay.step(entry) {
-                    let masked = tape.masker.is_some();
+                    let masked = tape.editor.masks();
                     let before: Vec<&str> = tape.text.lines().take(at + 2).collect();
                     let before = before[before.len().saturating_sub(3)..].join("\n");
                     panic!(
@@ -350,8 +348,8 @@ impl Live {
 
     fn answer(&mut self, input: Input<'_>) {
         for tape in &mut self.tapes {
-            let masker = tape.masker.as_mut();
-            let entry = Entry::recorded(&self.supervisor, masker, self.now, &input, tape.tally);
+            let editor = &mut tape.editor;
+            let entry = Entry::recorded(&self.supervisor, editor, self.now, &input, tape.tally);
             tape.text.push_str(&line(&entry));
         }
         self.supervisor.handle_input(self.now, input);
@@ -364,7 +362,7 @@ impl Live {
             };
             for tape in &mut self.tapes {
                 tape.tally
-                    .add(&self.supervisor, &action, tape.masker.is_some());
+                    .add(&self.supervisor, &action, tape.editor.masks());
             }
             self.perform(action);
         }

@@ -25,7 +25,7 @@ const SEED_KEPT: usize = 8;
 
 /// Masks one recording.
 #[derive(Debug, Default)]
-pub struct Masker {
+pub(super) struct Masker {
     /// What each secret is called instead.
     names: BTreeMap<String, String>,
     conns: BTreeMap<ConnId, Client>,
@@ -41,7 +41,7 @@ pub(super) struct Tokens {
 
 impl Masker {
     /// The start of the recording, without secrets.
-    pub fn begin(&mut self, header: &mut Header) {
+    pub(super) fn begin(&mut self, header: &mut Header) {
         header.masked = true;
         self.tokens.real = web::token(&header.boot.seed);
         header
@@ -55,7 +55,7 @@ impl Masker {
     }
 
     /// An input without secrets. `supervisor` is about to be told it.
-    pub fn mask<'a>(
+    pub(super) fn mask<'a>(
         &mut self,
         supervisor: &Supervisor,
         input: &'a Input<'_>,

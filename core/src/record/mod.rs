@@ -26,18 +26,22 @@
 //! assert_eq!(actions.len() as u64, tally.count());
 //! ```
 
+mod again;
 mod bytes;
 mod call;
 mod client;
+mod editor;
 mod mask;
 mod replay;
 mod tally;
 
 pub(crate) use bytes::{cow, owned};
 pub(crate) use client::ADMITTED;
-pub use mask::Masker;
+pub use editor::Editor;
 pub use replay::{Divergence, Replay};
 pub use tally::Tally;
+
+use again::Reads;
 
 use crate::config::Config;
 use crate::{Boot, Input, Now, Supervisor};
@@ -45,7 +49,7 @@ use alloc::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 /// Version of the recordings this crate writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Output that nothing looks into is kept for those who read the recording if it is no longer than
 /// this: the last words of a program are.
@@ -97,11 +101,19 @@ pub struct Entry<'a> {
     /// So many bytes more of a child's output, which nothing looks into.
     #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
     omitted: u64,
+    /// The client sent what it had sent last on its connection, which is not written again.
+    #[serde(rename = "a", default, skip_serializing_if = "is_false")]
+    again: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+const fn is_false(what: &bool) -> bool {
+    !*what
 }
 
 impl<'a> Entry<'a> {
@@ -112,15 +124,17 @@ impl<'a> Entry<'a> {
             now,
             input: Cow::Borrowed(input),
             omitted: 0,
+            again: false,
             before,
         }
     }
 
     /// What is worth recording of an input that `supervisor` is about to be told: without secrets
-    /// if there is a masker, and without output that nothing looks into.
+    /// if the recording is masked, without output that nothing looks into, and without what is in
+    /// the recording already.
     pub fn recorded(
         supervisor: &Supervisor,
-        masker: Option<&mut Masker>,
+        editor: &mut Editor,
         now: Now,
         input: &'a Input<'a>,
         before: Tally,
@@ -130,7 +144,7 @@ impl<'a> Entry<'a> {
             stream,
             data,
         } = input
-            && (masker.is_some() || data.len() > OUTPUT_KEPT_BYTES)
+            && (editor.masks() || data.len() > OUTPUT_KEPT_BYTES)
             && !supervisor.looks_into(*spawn, *stream)
         {
             let input = Input::ChildOutput {
@@ -142,17 +156,24 @@ impl<'a> Entry<'a> {
                 now,
                 input: Cow::Owned(input),
                 omitted: data.len() as u64,
+                again: false,
                 before,
             };
         }
+        let (input, again) = editor.edit(supervisor, input);
         Self {
             now,
-            input: masker.map_or(Cow::Borrowed(input), |masker| {
-                masker.mask(supervisor, input)
-            }),
+            input,
             omitted: 0,
+            again,
             before,
         }
+    }
+
+    /// Whether a client sent what it had sent last on its connection.
+    #[must_use]
+    pub const fn is_again(&self) -> bool {
+        self.again
     }
 
     /// How many bytes of a child's output were left out at its end.
@@ -162,8 +183,13 @@ impl<'a> Entry<'a> {
     }
 
     /// The input as it is told again: as long as it was.
-    fn whole(self) -> Input<'a> {
+    fn whole(self, reads: &mut Reads) -> Input<'a> {
         let mut input = self.input.into_owned();
+        if let (true, Input::ConnData { conn, data }) = (self.again, &mut input) {
+            *data = reads.last(*conn).to_vec().into();
+        } else {
+            reads.note(&input);
+        }
         if let Input::ChildOutput { data, .. } = &mut input {
             let omitted = usize::try_from(self.omitted.min(OUTPUT_BYTES_MAX)).unwrap_or(0);
             if omitted > 0 {
@@ -215,7 +241,7 @@ mod tests {
     fn a_length_that_no_read_has_is_not_believed() {
         let line = r#"{"n":[0,0],"t":[0,0,0],"i":{"ChildOutput":{"spawn":0,"stream":"Stdout","data":"t"}},"o":18446744073709551615}"#;
         let entry: Entry<'_> = serde_json::from_str(line).unwrap();
-        let Input::ChildOutput { data, .. } = entry.whole() else {
+        let Input::ChildOutput { data, .. } = entry.whole(&mut Reads::default()) else {
             panic!("it is output");
         };
         assert_eq!(data.len() as u64, OUTPUT_BYTES_MAX);

@@ -1,5 +1,6 @@
 //! Deciding again.
 
+use super::again::Reads;
 use super::{Entry, Header, Tally};
 use crate::{Action, Output, Supervisor, Transition};
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ pub struct Replay {
     supervisor: Supervisor,
     tally: Tally,
     masked: bool,
+    reads: Reads,
 }
 
 /// The replay did something else than the recorded supervisor.
@@ -54,6 +56,7 @@ impl Replay {
             supervisor,
             tally: Tally::default(),
             masked: header.masked,
+            reads: Reads::default(),
         }
     }
 
@@ -65,7 +68,8 @@ impl Replay {
     pub fn step(&mut self, entry: Entry<'_>) -> Result<Vec<Action>, Divergence> {
         let actions = self.poll_to(entry.before)?;
         let now = entry.now;
-        self.supervisor.handle_input(now, entry.whole());
+        let input = entry.whole(&mut self.reads);
+        self.supervisor.handle_input(now, input);
         Ok(actions)
     }
 

@@ -1,0 +1,126 @@
+//! What is written of an input.
+
+use super::Header;
+use super::again::Reads;
+use super::mask::Masker;
+use crate::{Input, Supervisor};
+use alloc::borrow::Cow;
+
+/// Edits one recording: leaves out secrets, if it is a masked one, and what is in it already.
+#[derive(Debug, Default)]
+pub struct Editor {
+    masker: Option<Masker>,
+    reads: Reads,
+}
+
+impl Editor {
+    /// `masked`: without passwords, values of environments, what clients write to programs, and
+    /// what programs write.
+    #[must_use]
+    pub fn new(masked: bool) -> Self {
+        Self {
+            masker: masked.then(Masker::default),
+            reads: Reads::default(),
+        }
+    }
+
+    /// The start of the recording.
+    pub fn begin(&mut self, header: &mut Header) {
+        if let Some(masker) = &mut self.masker {
+            masker.begin(header);
+        }
+    }
+
+    /// Whether secrets are left out.
+    #[must_use]
+    pub const fn masks(&self) -> bool {
+        self.masker.is_some()
+    }
+
+    /// An input as it is written, and whether it is what its client sent last.
+    pub(super) fn edit<'a>(
+        &mut self,
+        supervisor: &Supervisor,
+        input: &'a Input<'a>,
+    ) -> (Cow<'a, Input<'a>>, bool) {
+        let input = match &mut self.masker {
+            Some(masker) => masker.mask(supervisor, input),
+            None => Cow::Borrowed(input),
+        };
+        if let Input::ConnData { conn, .. } = *input
+            && self.reads.note(&input)
+        {
+            let data = Cow::Borrowed(&[][..]);
+            return (Cow::Owned(Input::ConnData { conn, data }), true);
+        }
+        if let Input::ConnClosed { .. } = *input {
+            self.reads.note(&input);
+        }
+        (input, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, Replay, Tally};
+    use super::*;
+    use crate::config::Config;
+    use crate::{Boot, ConnId, Now, Output, Pid, ServerId};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn what_a_client_sends_again_is_not_written_again_and_replayed_all_the_same() {
+        let boot = Boot {
+            pid: Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: Vec::new(),
+        };
+        let mut config = Config::embedded();
+        config.servers.push(crate::config::ServerConfig {
+            section: "unix_http_server".into(),
+            address: crate::config::ServerAddress::Unix {
+                path: "s".into(),
+                mode: 0o600,
+                owner: None,
+            },
+            credentials: None,
+        });
+        for masked in [false, true] {
+            let mut header = Header::new(config.clone(), boot.clone(), Now::default());
+            let mut live = Supervisor::new(config.clone(), boot.clone(), header.now);
+            let (mut editor, mut tally) = (Editor::new(masked), Tally::default());
+            editor.begin(&mut header);
+            let (conn, server) = (ConnId(1), ServerId(0));
+            let data = REQUEST.into();
+            let peer = String::new();
+            let opened = Input::ConnOpened { conn, server, peer };
+            let asks = Input::ConnData { conn, data };
+            let mut written = Vec::new();
+            for input in [
+                &Input::Listening { server },
+                &opened,
+                &asks,
+                &asks,
+                &Input::Wake,
+            ] {
+                while let Output::Action(action) = live.poll_output() {
+                    tally.add(&live, &action, masked);
+                }
+                let entry = Entry::recorded(&live, &mut editor, header.now, input, tally);
+                written.push(serde_json::to_string(&entry).unwrap());
+                live.handle_input(header.now, input.clone());
+            }
+            assert!(written[2].contains("nowhere") && !written[3].contains("nowhere"));
+            let mut replay = Replay::new(header);
+            let replayed = written.iter().map(|line| {
+                let entry: Entry<'_> = serde_json::from_str(line).unwrap();
+                replay.step(entry).unwrap().len() as u64
+            });
+            assert_eq!(replayed.sum::<u64>(), tally.count());
+        }
+    }
+}
