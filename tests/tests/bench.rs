@@ -74,6 +74,11 @@ fn events_are_measured() {
 }
 
 #[test]
+fn what_recording_costs_is_measured() {
+    check(&["recording"], 10, &["smol --record", "std --record"]);
+}
+
+#[test]
 fn stops_and_many_programs_are_measured() {
     check(&["stop"], 2, &["reference", "floor"]);
     check(&["ten-thousand"], 3, &[]);
