@@ -196,11 +196,10 @@ impl Told {
             0 => String::new(),
             bytes => format!(" and {bytes} bytes that were not recorded"),
         };
-        let what = match &*entry.input {
-            Input::ConnData { conn, .. } if entry.is_again() => {
-                format!("from client {conn} the same again")
-            }
-            input => show_input(input),
+        let what = if let (true, Input::ConnData { conn, .. }) = (entry.is_again(), &*entry.input) {
+            format!("from client {conn} the same again")
+        } else {
+            show_input(&entry.input)
         };
         writeln!(out, "{inputs:>5} {since} {what}{more}")?;
         for change in replay.transitions() {
