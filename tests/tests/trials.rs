@@ -111,45 +111,42 @@ fn the_image_of_the_documentation_runs() {
     }
 }
 
-#[test]
-fn static_programs_run_in_an_image_with_nothing_else_in_it() {
-    if may_try() {
-        let directory = build_static();
-        assert_passes(
-            "scratch",
-            &["supervisord", "supervisorctl"].map(|name| directory.join(name)),
-        );
-    }
-}
-
-/// Statically linked programs: with musl, or, where the compiler has none, with the C library of
-/// this machine. Where they are.
-fn build_static() -> PathBuf {
-    let target = |libc| format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
-    let musl = target("musl");
+/// Programs linked with musl, or with the C library of this machine: the two ways that the page on
+/// containers has.
+fn assert_run_alone(libc: &str, flags: Option<&str>) {
+    let target = format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
     let mut rustc = Command::new("rustc");
-    rustc.args(["--print", "target-libdir", "--target", &musl]);
+    rustc.args(["--print", "target-libdir", "--target", &target]);
     let library = rustc.output().expect("run rustc").stdout;
-    let has_musl = Path::new(String::from_utf8_lossy(&library).trim()).exists();
-    let target = if has_musl { musl } else { target("gnu") };
+    if !Path::new(String::from_utf8_lossy(&library).trim()).exists() {
+        return skip(&format!("the compiler has no {target}"));
+    }
+    if !may_try() {
+        return;
+    }
     let mut cargo = Command::new("cargo");
     cargo
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "visor",
-            "--bins",
-            "--target",
-            &target,
-        ])
+        .args(["build", "--quiet", "--package", "visor", "--bins"])
+        .args(["--target", &target])
         .current_dir(workspace());
-    if !has_musl {
-        cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    if let Some(flags) = flags {
+        cargo.env("RUSTFLAGS", flags);
     }
     let built = cargo.output().expect("run cargo");
     assert!(built.status.success(), "{}", shown(&built));
-    workspace().join("target").join(target).join("debug")
+    let directory = workspace().join("target").join(target).join("debug");
+    let programs = ["supervisord", "supervisorctl"].map(|name| directory.join(name));
+    assert_passes("scratch", &programs);
+}
+
+#[test]
+fn programs_linked_with_musl_run_in_an_image_with_nothing_else_in_it() {
+    assert_run_alone("musl", None);
+}
+
+#[test]
+fn programs_linked_with_the_machines_own_libc_run_there_too() {
+    assert_run_alone("gnu", Some("-C target-feature=+crt-static"));
 }
 
 #[test]
@@ -194,4 +191,47 @@ fn cargo_installs_all_programs() {
         let ran = Command::new(&program).arg("--help").output();
         assert!(ran.is_ok(), "{name}: {ran:?}");
     }
+}
+
+/// What the README begins with, as printed, where there is nothing but what the repository has.
+#[test]
+fn the_first_commands_of_the_readme_work_in_a_clean_clone() {
+    const STEPS: &str = r#"
+        git clone --quiet "file://$PWD" "$1"
+        mount --bind "$1" /mnt
+        mount -t tmpfs tmpfs /tmp
+        cd /mnt
+        commands=$(sed -n '/^## Two commands$/,/^## /p' README.md | grep '^cargo run ')
+        test "$(wc -l <<<"$commands")" = 2
+        { read -r runs; read -r asks; } <<<"$commands"
+        bash -c "exec $runs" >output 2>&1 &
+        until test -S /tmp/visor-example.sock; do
+            kill -0 $! || { cat output; exit 1; }
+            sleep 0.1
+        done
+        status=0
+        bash -c "$asks" >status 2>&1 || status=$?
+        cat status
+        test "$status" = 3
+        grep -q '^shop:front_00 .* RUNNING\|^shop:front_00 .* STARTING' status
+        test -z "$(git status --porcelain --untracked-files=normal -- . ':!output' ':!status')"
+        kill $!
+        wait $! || true
+    "#;
+    if !may_try() {
+        return;
+    }
+    let clone = workspace().join("target/clone");
+    let _ = std::fs::remove_dir_all(&clone);
+    let mut steps = Command::new("unshare");
+    steps
+        .args(["--mount", "--net", "--pid", "--fork", "--kill-child"])
+        .args(["bash", "-euc", STEPS, "bash"])
+        .arg(&clone)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_TARGET_DIR")
+        .current_dir(workspace());
+    let done = steps.output().expect("run unshare");
+    assert!(done.status.success(), "{}", shown(&done));
+    std::fs::remove_dir_all(&clone).expect("the clone");
 }

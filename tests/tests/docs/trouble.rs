@@ -4,8 +4,9 @@
 use crate::pages::{Page, workspace};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use visor_tests::config::corpus::{self, Outcome};
-use visor_tests::e2e::Directory;
+use visor_tests::e2e::{Directory, binary, finish};
 
 /// The messages in the first column of the tables.
 fn quoted() -> Vec<String> {
@@ -55,6 +56,31 @@ fn whatever_a_configuration_is_refused_with_has_a_row() {
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn whatever_keeps_a_server_from_being_opened_has_a_row() {
+    let quoted = quoted();
+    let long = "x".repeat(200);
+    for server in [
+        "[inet_http_server]\nport=nosuchhost.invalid:9001",
+        "[unix_http_server]\nfile=plain",
+        "[unix_http_server]\nfile=missing/s.sock",
+        &format!("[unix_http_server]\nfile={long}"),
+    ] {
+        let directory = Directory::new();
+        directory.write("plain", "");
+        let mut command = Command::new(binary("supervisord"));
+        let file = directory.write("s.conf", &format!("[supervisord]\n{server}\n"));
+        command.args(["-n", "-c"]).arg(file);
+        command.current_dir(directory.path());
+        let said = finish(command).stderr;
+        let mut about = quoted
+            .iter()
+            .filter(|message| message.contains("Cannot open"));
+        let is_known = about.any(|message| fits(message, &said));
+        assert!(is_known, "{server}: no row for {said:?}");
+    }
 }
 
 /// All source that can print, without what only tests print, as strings are at run time.
