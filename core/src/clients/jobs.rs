@@ -32,7 +32,8 @@ pub(super) struct Multicall {
     calls: alloc::vec::IntoIter<Value>,
     /// The results so far, as they are sent.
     results: Vec<u8>,
-    started: bool,
+    /// The next outcome is one of them.
+    is_owed: bool,
 }
 
 impl Supervisor {
@@ -49,7 +50,7 @@ impl Supervisor {
                 let job = Job::Multicall(Multicall {
                     calls: calls.into_iter(),
                     results: Vec::new(),
-                    started: false,
+                    is_owed: false,
                 });
                 self.work(conn, job);
                 self.go_on(now, conn, Ok(Value::Nil));
@@ -57,6 +58,11 @@ impl Supervisor {
             }
             Ok(call) => match self.begin_call(now, conn, call) {
                 Begun::Done(outcome) => outcome,
+                Begun::Written(written) => {
+                    self.log_success(now, &name);
+                    self.respond_xml(now, conn, written.into_document());
+                    return;
+                }
                 Begun::Waits(task) => {
                     self.wait(conn, Job::Call { name }, task);
                     return;
@@ -66,15 +72,23 @@ impl Supervisor {
         self.answer_call(now, conn, &name, outcome);
     }
 
+    fn log_success(&mut self, now: Now, name: &str) {
+        self.log(
+            now,
+            LogLevel::Trace,
+            format_args!("XML-RPC method {name}() returned successfully"),
+        );
+    }
+
+    fn respond_xml(&mut self, now: Now, conn: ConnId, document: Vec<u8>) {
+        self.respond(now, conn, &Response::new(Status::Ok, "text/xml", document));
+    }
+
     fn answer_call(&mut self, now: Now, conn: ConnId, name: &str, outcome: Outcome) {
         let mut body = Vec::new();
         match outcome {
             Ok(value) => {
-                self.log(
-                    now,
-                    LogLevel::Trace,
-                    format_args!("XML-RPC method {name}() returned successfully"),
-                );
+                self.log_success(now, name);
                 response_into(&mut body, &value);
             }
             Err(fault) => {
@@ -87,7 +101,7 @@ impl Supervisor {
                 fault_into(&mut body, code, &text);
             }
         }
-        self.respond(now, conn, &Response::new(Status::Ok, "text/xml", body));
+        self.respond_xml(now, conn, body);
     }
 
     /// The session works on this from now on.
@@ -130,27 +144,27 @@ impl Supervisor {
     fn next_call(&mut self, now: Now, conn: ConnId, mut multi: Multicall, outcome: Outcome) {
         let mut outcome = outcome;
         loop {
-            if core::mem::replace(&mut multi.started, true) {
+            if core::mem::take(&mut multi.is_owed) {
                 multi.add(&outcome);
             }
             let Some(next) = multi.calls.next() else {
                 break;
             };
-            outcome = match self.begin_nested(now, conn, next, multi.results.len()) {
-                Begun::Done(outcome) => outcome,
+            match self.begin_nested(now, conn, next, multi.results.len()) {
+                Begun::Done(done) => {
+                    multi.is_owed = true;
+                    outcome = done;
+                }
+                Begun::Written(written) => multi.results.extend_from_slice(written.value()),
                 Begun::Waits(task) => {
+                    multi.is_owed = true;
                     self.wait(conn, Job::Multicall(multi), task);
                     return;
                 }
-            };
+            }
         }
-        self.log(
-            now,
-            LogLevel::Trace,
-            format_args!("XML-RPC method system.multicall() returned successfully"),
-        );
-        let body = multi.answer();
-        self.respond(now, conn, &Response::new(Status::Ok, "text/xml", body));
+        self.log_success(now, "system.multicall");
+        self.respond_xml(now, conn, multi.answer());
     }
 
     pub(super) fn begin_nested(
@@ -274,6 +288,11 @@ impl Supervisor {
             Begun::Done(outcome) => {
                 self.work(conn, Job::Deed(deed));
                 self.go_on(now, conn, outcome);
+            }
+            // No step asks for a report; it would have gone well.
+            Begun::Written(_) => {
+                self.work(conn, Job::Deed(deed));
+                self.go_on(now, conn, Ok(Value::Nil));
             }
             Begun::Waits(task) => self.wait(conn, Job::Deed(deed), task),
         }

@@ -11,6 +11,7 @@ mod view;
 pub(crate) use effects::spawn_error_text;
 pub use state::ProcessState;
 pub(crate) use state::{Child, State};
+pub(crate) use view::Glance;
 pub use view::{ProcessInfo, describe};
 
 use crate::config::{AutoRestart, ProcessConfig};

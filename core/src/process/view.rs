@@ -46,20 +46,61 @@ pub struct ProcessInfo {
     pub description: String,
 }
 
+/// The same, as long as nothing happens: what is told of thousands of processes is not copied
+/// before it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Glance<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) start: i64,
+    pub(crate) stop: i64,
+    pub(crate) now: i64,
+    pub(crate) state: ProcessState,
+    pub(crate) spawnerr: &'a str,
+    pub(crate) exitstatus: i32,
+    pub(crate) stdout_logfile: &'a str,
+    pub(crate) stderr_logfile: &'a str,
+    pub(crate) pid: Pid,
+    pub(crate) description: String,
+}
+
+impl From<Glance<'_>> for ProcessInfo {
+    fn from(glance: Glance<'_>) -> Self {
+        Self {
+            name: glance.name.to_owned(),
+            group: glance.group.to_owned(),
+            start: glance.start,
+            stop: glance.stop,
+            now: glance.now,
+            state: glance.state,
+            spawnerr: glance.spawnerr.to_owned(),
+            exitstatus: glance.exitstatus,
+            stdout_logfile: glance.stdout_logfile.to_owned(),
+            stderr_logfile: glance.stderr_logfile.to_owned(),
+            pid: glance.pid,
+            description: glance.description,
+        }
+    }
+}
+
 impl Process {
     pub(crate) fn info(&self, group: &str, now: &Now) -> ProcessInfo {
+        self.glance(group, now).into()
+    }
+
+    pub(crate) fn glance<'a>(&'a self, group: &'a str, now: &Now) -> Glance<'a> {
         let secs = |time: Option<UnixTime>| time.map_or(0, UnixTime::as_secs);
-        ProcessInfo {
-            name: self.config.name.clone(),
-            group: group.to_owned(),
+        Glance {
+            name: &self.config.name,
+            group,
             start: secs(self.started),
             stop: secs(self.stopped),
             now: now.wall.as_secs(),
             state: self.state(),
-            spawnerr: self.spawnerr.clone(),
+            spawnerr: &self.spawnerr,
             exitstatus: self.exit.map_or(0, crate::ExitStatus::code),
-            stdout_logfile: self.stdout.path().unwrap_or_default().to_owned(),
-            stderr_logfile: self.stderr.path().unwrap_or_default().to_owned(),
+            stdout_logfile: self.stdout.path().unwrap_or_default(),
+            stderr_logfile: self.stderr.path().unwrap_or_default(),
             pid: self.pid().unwrap_or(Pid(0)),
             description: self.description(now),
         }

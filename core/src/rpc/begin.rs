@@ -8,7 +8,7 @@ use super::{system, view::structure};
 use crate::event::Occurrence;
 use crate::process::Process;
 use crate::supervisor::{AddError, RemoveError, Supervisor};
-use crate::xmlrpc::Value;
+use crate::xmlrpc::{Value, Written};
 use crate::{ConnId, Mood, Now, ProcessState, Signal};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
@@ -16,6 +16,9 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 const API_VERSION: &str = "3.0";
 /// The version of Supervisor that clients find here.
 pub(crate) const COMPATIBLE_VERSION: &str = "4.3.0";
+
+/// What one process takes in an answer, more or less.
+const PROCESS_INFO_BYTES: usize = 1200;
 
 /// A process that a client named.
 pub(super) enum Named {
@@ -73,12 +76,8 @@ impl Supervisor {
             Action::Stop(whom, wait) => return self.begin_stop(now, conn, whom, wait),
             Action::Signal(whom, signal) => self.signal(now, whom, &signal),
             Action::AllConfigInfo => Ok(self.all_config_info()),
-            Action::ProcessInfo(name) => self.named_process_info(now, &name),
-            Action::AllProcessInfo => Ok(Value::Array(
-                self.processes_by_name()
-                    .map(|(group, process)| view::process_info(&process.info(group, &now)))
-                    .collect(),
-            )),
+            Action::ProcessInfo(name) => return self.named_process_info(now, &name),
+            Action::AllProcessInfo => return Begun::Written(self.all_process_info(now)),
             Action::ReadLog(range) => return self.begin_read_main(conn, range),
             Action::ClearLog => return self.begin_clear_main(conn),
             Action::ReadProcessLog(name, stream, range) => {
@@ -133,10 +132,24 @@ impl Supervisor {
         .ok_or_else(|| FaultKind::BadName.about(name))
     }
 
-    fn named_process_info(&self, now: Now, name: &str) -> Outcome {
-        let process = self.named_process(name)?;
-        let group = self.group_name(process);
-        Ok(view::process_info(&process.info(group, &now)))
+    fn named_process_info(&self, now: Now, name: &str) -> Begun {
+        match self.named_process(name) {
+            Ok(process) => Begun::Written(Written::new(PROCESS_INFO_BYTES, |out| {
+                let glance = process.glance(self.group_name(process), &now);
+                view::write_process_info(out, &glance);
+            })),
+            Err(fault) => Begun::Done(Err(fault)),
+        }
+    }
+
+    fn all_process_info(&self, now: Now) -> Written {
+        Written::new(self.processes.len() * PROCESS_INFO_BYTES, |out| {
+            out.array(|out| {
+                for (group, process) in self.processes_by_name() {
+                    view::write_process_info(out, &process.glance(group, &now));
+                }
+            });
+        })
     }
 
     /// All processes with their groups' names, sorted by both.

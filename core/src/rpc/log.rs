@@ -126,10 +126,13 @@ impl Supervisor {
             self.resume(now, conn, outcome);
             return;
         }
-        match self.clear_main(conn) {
-            Begun::Done(outcome) => self.resume(now, conn, outcome),
-            Begun::Waits(task) => self.clients.put_task(conn, task),
-        }
+        let outcome = match self.clear_main(conn) {
+            Begun::Waits(task) => return self.clients.put_task(conn, task),
+            Begun::Done(outcome) => outcome,
+            // To clear is all: there is nothing to report.
+            Begun::Written(_) => Ok(Value::Bool(true)),
+        };
+        self.resume(now, conn, outcome);
     }
 
     fn clear_main(&mut self, conn: ConnId) -> Begun {

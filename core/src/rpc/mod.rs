@@ -26,4 +26,3 @@ pub use fault::FaultKind;
 pub(crate) use log::log_file;
 pub(crate) use processes::label;
 pub(crate) use task::{Begun, Outcome, Processes, Task};
-pub use view::process_info;

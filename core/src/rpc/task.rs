@@ -1,7 +1,7 @@
 //! What a call still waits for.
 
 use super::fault::Fault;
-use crate::xmlrpc::Value;
+use crate::xmlrpc::{Value, Written};
 use crate::{LogId, ProcessId, SpawnId};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{string::String, vec::Vec};
@@ -14,6 +14,8 @@ pub(crate) type Outcome = Result<Value, Fault>;
 pub(crate) enum Begun {
     /// And is done.
     Done(Outcome),
+    /// And is done: what has been written is the result.
+    Written(Written),
     /// And waits.
     Waits(Task),
 }

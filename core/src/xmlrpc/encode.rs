@@ -31,6 +31,80 @@ pub fn fault_into(out: &mut Vec<u8>, code: i64, fault: &str) {
     append(out, |text| write_fault(text, code, fault));
 }
 
+/// What stands before and behind the result of a call.
+const RESPONSE_HEAD: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
+const RESPONSE_TAIL: &str = "</param>\n</params>\n</methodResponse>\n";
+
+/// A result that was written at once, as the `<methodResponse>` it most likely becomes.
+#[derive(Clone, Debug)]
+pub(crate) struct Written(String);
+
+impl Written {
+    /// Room for so many bytes is made; `write` writes one value.
+    pub(crate) fn new(bytes: usize, write: impl FnOnce(&mut Writer<'_>)) -> Self {
+        let envelope = RESPONSE_HEAD.len() + RESPONSE_TAIL.len();
+        let mut text = String::with_capacity(bytes + envelope);
+        text.push_str(RESPONSE_HEAD);
+        write(&mut Writer(&mut text));
+        text.push_str(RESPONSE_TAIL);
+        Self(text)
+    }
+
+    /// The whole document.
+    pub(crate) fn into_document(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
+
+    /// The value alone, as it stands in an array.
+    pub(crate) fn value(&self) -> &[u8] {
+        let end = self.0.len() - RESPONSE_TAIL.len();
+        let value = self.0.get(RESPONSE_HEAD.len()..end);
+        value.unwrap_or_default().as_bytes()
+    }
+}
+
+/// Writes values without their being built first.
+#[derive(Debug)]
+pub(crate) struct Writer<'a>(&'a mut String);
+
+impl Writer<'_> {
+    /// An array of what `elements` writes.
+    pub(crate) fn array(&mut self, elements: impl FnOnce(&mut Self)) {
+        self.0.push_str("<value><array><data>\n");
+        elements(self);
+        self.0.push_str("</data></array></value>\n");
+    }
+
+    /// A struct of what `members` writes.
+    pub(crate) fn structure(&mut self, members: impl FnOnce(&mut Members<'_>)) {
+        self.0.push_str("<value><struct>\n");
+        members(&mut Members(self.0));
+        self.0.push_str("</struct></value>\n");
+    }
+}
+
+/// Writes members of a struct.
+#[derive(Debug)]
+pub(crate) struct Members<'a>(&'a mut String);
+
+impl Members<'_> {
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        self.member(name, |out| write_text(out, text));
+    }
+
+    pub(crate) fn int(&mut self, name: &str, number: i64) {
+        self.member(name, |out| write_int(out, number));
+    }
+
+    fn member(&mut self, name: &str, value: impl FnOnce(&mut String)) {
+        self.0.push_str("<member>\n<name>");
+        escape(self.0, name);
+        self.0.push_str("</name>\n");
+        value(self.0);
+        self.0.push_str("</member>\n");
+    }
+}
+
 /// Appends a value to a buffer, as it stands in an array.
 pub(crate) fn append_value(out: &mut Vec<u8>, value: &Value) {
     append(out, |text| write_value(text, value));
@@ -76,9 +150,9 @@ fn write_message(out: &mut String, message: &Message) {
 }
 
 fn write_response(out: &mut String, value: &Value) {
-    out.push_str("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
+    out.push_str(RESPONSE_HEAD);
     write_value(out, value);
-    out.push_str("</param>\n</params>\n</methodResponse>\n");
+    out.push_str(RESPONSE_TAIL);
 }
 
 fn write_fault(out: &mut String, code: i64, text: &str) {
@@ -94,59 +168,51 @@ fn write_fault(out: &mut String, code: i64, text: &str) {
 }
 
 fn write_value(out: &mut String, value: &Value) {
-    out.push_str("<value>");
     match value {
-        Value::Nil => {
-            // Python writes no line break after this one.
-            out.push_str("<nil/></value>");
-            return;
-        }
-        Value::Int(number) => {
-            let _ = write!(out, "<int>{number}</int>");
-        }
-        Value::Bool(true) => out.push_str("<boolean>1</boolean>"),
-        Value::Bool(false) => out.push_str("<boolean>0</boolean>"),
+        // Python writes no line break after this one.
+        Value::Nil => out.push_str("<value><nil/></value>"),
+        Value::Int(number) => write_int(out, *number),
+        Value::Bool(true) => out.push_str("<value><boolean>1</boolean></value>\n"),
+        Value::Bool(false) => out.push_str("<value><boolean>0</boolean></value>\n"),
         Value::Double(number) => {
-            let _ = write!(out, "<double>{}</double>", py_float(*number));
+            let number = py_float(*number);
+            let _ = writeln!(out, "<value><double>{number}</double></value>");
         }
-        Value::Str(text) => {
-            out.push_str("<string>");
-            escape(out, text);
-            out.push_str("</string>");
-        }
+        Value::Str(text) => write_text(out, text),
         Value::DateTime(text) => {
-            out.push_str("<dateTime.iso8601>");
+            out.push_str("<value><dateTime.iso8601>");
             escape(out, text);
-            out.push_str("</dateTime.iso8601>");
+            out.push_str("</dateTime.iso8601></value>\n");
         }
         Value::Base64(bytes) => {
-            out.push_str("<base64>\n");
+            out.push_str("<value><base64>\n");
             for line in bytes.chunks(BASE64_LINE_BYTES) {
                 base64::engine::general_purpose::STANDARD.encode_string(line, out);
                 out.push('\n');
             }
-            out.push_str("</base64>");
+            out.push_str("</base64></value>\n");
         }
-        Value::Array(values) => {
-            out.push_str("<array><data>\n");
+        Value::Array(values) => Writer(out).array(|out| {
             for value in values {
-                write_value(out, value);
+                write_value(out.0, value);
             }
-            out.push_str("</data></array>");
-        }
-        Value::Struct(members) => {
-            out.push_str("<struct>\n");
+        }),
+        Value::Struct(members) => Writer(out).structure(|out| {
             for (name, value) in members {
-                out.push_str("<member>\n<name>");
-                escape(out, name);
-                out.push_str("</name>\n");
-                write_value(out, value);
-                out.push_str("</member>\n");
+                out.member(name, |out| write_value(out, value));
             }
-            out.push_str("</struct>");
-        }
+        }),
     }
-    out.push_str("</value>\n");
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push_str("<value><string>");
+    escape(out, text);
+    out.push_str("</string></value>\n");
+}
+
+fn write_int(out: &mut String, number: i64) {
+    let _ = writeln!(out, "<value><int>{number}</int></value>");
 }
 
 /// Text within an element. Characters that no XML document can contain become U+FFFD: a log may

@@ -18,7 +18,7 @@ mod encode;
 
 pub(crate) use decode::number::py_int;
 pub use decode::{DecodeError, Decoder, Limits, decode};
-pub(crate) use encode::{append_value, fault_value, py_float};
+pub(crate) use encode::{Writer, Written, append_value, fault_value, py_float};
 pub use encode::{encode, encode_into, fault_into, response_into};
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
