@@ -29,6 +29,8 @@ pub(super) struct Driver {
     buffer: Vec<u8>,
     /// Lines that are collected instead of printed, for completion.
     captured: Option<Vec<String>>,
+    /// Lines that are printed as soon as anything else is to be done: a table costs one write.
+    lines: String,
 }
 
 /// What a wait has found.
@@ -51,6 +53,7 @@ impl Driver {
             look: None,
             buffer: vec![0; READ_BYTES],
             captured: None,
+            lines: String::new(),
         }
     }
 
@@ -71,13 +74,21 @@ impl Driver {
 
     fn drive(&mut self, ctl: &mut Ctl) -> io::Result<Ended> {
         loop {
-            match ctl.poll_output() {
+            let output = ctl.poll_output();
+            if !matches!(output, CtlOutput::Print(_)) && !self.lines.is_empty() {
+                self.terminal.write(self.lines.as_bytes())?;
+                self.lines.clear();
+            }
+            match output {
                 CtlOutput::Connect { channel, address } => self.connect(ctl, channel, &address),
                 CtlOutput::Send { channel, bytes } => self.send(ctl, channel, &bytes),
                 CtlOutput::Close(channel) => *self.socket(channel) = None,
                 CtlOutput::Print(line) => match &mut self.captured {
                     Some(lines) => lines.push(line),
-                    None => self.terminal.print(&line)?,
+                    None => {
+                        self.lines.push_str(&line);
+                        self.lines.push('\n');
+                    }
                 },
                 CtlOutput::Write(bytes) => self.terminal.write(&bytes)?,
                 CtlOutput::PrintError(line) => self.terminal.print_error(&line)?,

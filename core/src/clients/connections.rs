@@ -9,7 +9,7 @@ use crate::http::server::{Connection, Next};
 use crate::http::{Response, Status};
 use crate::supervisor::{Due, Supervisor};
 use crate::{Action, Civil, ConnId, Mood, Now, ServerId, Timestamp};
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 impl Supervisor {
     pub(crate) fn on_conn_opened(&mut self, now: Now, conn: ConnId, server: ServerId) {
@@ -130,9 +130,20 @@ impl Supervisor {
 
     /// Answers the present request.
     pub(crate) fn respond(&mut self, now: Now, conn: ConnId, response: &Response) {
+        self.respond_in_pieces(now, conn, response, Vec::new());
+    }
+
+    /// Answers the present request with a body that goes on.
+    pub(super) fn respond_in_pieces(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        response: &Response,
+        more: Vec<Vec<u8>>,
+    ) {
         if let Some(session) = self.clients.sessions.get_mut(&conn) {
             session.work = Work::Nothing;
-            session.http.respond(&date(now), response);
+            session.http.respond_in_pieces(&date(now), response, more);
             self.tend(now, conn);
         }
     }
@@ -143,8 +154,11 @@ impl Supervisor {
         let Some(session) = self.clients.sessions.get_mut(&conn) else {
             return;
         };
-        let more = session.http.take_output();
-        if !more.is_empty() {
+        loop {
+            let more = session.http.take_output();
+            if more.is_empty() {
+                break;
+            }
             session.outgoing.push(more);
         }
         session.outgoing.flush(conn, &mut self.out);

@@ -60,7 +60,8 @@ impl Supervisor {
                 Begun::Done(outcome) => outcome,
                 Begun::Written(written) => {
                     self.log_success(now, &name);
-                    self.respond_xml(now, conn, written.into_document());
+                    let head = Response::new(Status::Ok, "text/xml", []);
+                    self.respond_in_pieces(now, conn, &head, written.into_document());
                     return;
                 }
                 Begun::Waits(task) => {
@@ -155,7 +156,11 @@ impl Supervisor {
                     multi.is_owed = true;
                     outcome = done;
                 }
-                Begun::Written(written) => multi.results.extend_from_slice(written.value()),
+                Begun::Written(written) => {
+                    for piece in written.value() {
+                        multi.results.extend_from_slice(piece);
+                    }
+                }
                 Begun::Waits(task) => {
                     multi.is_owed = true;
                     self.wait(conn, Job::Multicall(multi), task);

@@ -4,6 +4,7 @@ mod bounds;
 mod calls;
 mod following;
 mod leaving;
+mod long;
 mod pages;
 mod stdin;
 mod world;

@@ -4,7 +4,7 @@ use super::auth::Gate;
 use super::buffer::Buffer;
 use super::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use super::{Headers, Method, Request, Response, Status, head_end};
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::VecDeque, format, string::String, vec::Vec};
 
 /// What [`Connection::next`] has found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Connection {
     /// How far the end of the head has been searched for.
     scanned: usize,
     stage: Stage,
+    /// Comes before `output`.
+    pieces: VecDeque<Vec<u8>>,
     output: Vec<u8>,
     last: Last,
 }
@@ -116,10 +118,17 @@ impl Connection {
     /// Answers the request that [`next`](Self::next) gave. `date` is the value of the `Date`
     /// header.
     pub fn respond(&mut self, date: &str, response: &Response) {
+        self.respond_in_pieces(date, response, Vec::new());
+    }
+
+    /// The same with a body that goes on: large ones need not be copied together, and are not
+    /// copied here.
+    pub fn respond_in_pieces(&mut self, date: &str, response: &Response, more: Vec<Vec<u8>>) {
         if !matches!(self.stage, Stage::Answering) {
             return;
         }
-        let length = format!("{}", response.body.len());
+        let length = response.body.len() + more.iter().map(Vec::len).sum::<usize>();
+        let length = format!("{length}");
         self.write_head(
             date,
             response.status,
@@ -128,6 +137,10 @@ impl Connection {
         );
         if !self.last.is_head && response.status != Status::NotModified {
             self.output.extend_from_slice(&response.body);
+            if !more.is_empty() {
+                self.pieces.push_back(core::mem::take(&mut self.output));
+                self.pieces.extend(more);
+            }
         }
         self.answered();
     }
@@ -173,9 +186,10 @@ impl Connection {
         self.answered();
     }
 
-    /// What must be sent now.
+    /// What must be sent now, or the next piece of it: empty when that is all.
     pub fn take_output(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.output)
+        let piece = self.pieces.pop_front();
+        piece.unwrap_or_else(|| core::mem::take(&mut self.output))
     }
 
     /// Answers a request that never came to its end, and serves no more.

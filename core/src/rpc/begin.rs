@@ -17,9 +17,6 @@ const API_VERSION: &str = "3.0";
 /// The version of Supervisor that clients find here.
 pub(crate) const COMPATIBLE_VERSION: &str = "4.3.0";
 
-/// What one process takes in an answer, more or less.
-const PROCESS_INFO_BYTES: usize = 1200;
-
 /// A process that a client named.
 pub(super) enum Named {
     /// Exactly one.
@@ -134,7 +131,7 @@ impl Supervisor {
 
     fn named_process_info(&self, now: Now, name: &str) -> Begun {
         match self.named_process(name) {
-            Ok(process) => Begun::Written(Written::new(PROCESS_INFO_BYTES, |out| {
+            Ok(process) => Begun::Written(Written::value_of(|out| {
                 let glance = process.glance(self.group_name(process), &now);
                 view::write_process_info(out, &glance);
             })),
@@ -143,12 +140,8 @@ impl Supervisor {
     }
 
     fn all_process_info(&self, now: Now) -> Written {
-        Written::new(self.processes.len() * PROCESS_INFO_BYTES, |out| {
-            out.array(|out| {
-                for (group, process) in self.processes_by_name() {
-                    view::write_process_info(out, &process.glance(group, &now));
-                }
-            });
+        Written::array_of(self.processes_by_name(), |out, (group, process)| {
+            view::write_process_info(out, &process.glance(group, &now));
         })
     }
 

@@ -186,6 +186,23 @@ impl Tag {
             _ => Self::Other,
         }
     }
+
+    /// Whether what stands in it means anything.
+    const fn has_text(self) -> bool {
+        !matches!(
+            self,
+            Self::Call
+                | Self::Response
+                | Self::Params
+                | Self::Param
+                | Self::Fault
+                | Self::Array
+                | Self::Data
+                | Self::Struct
+                | Self::Member
+                | Self::Nil
+        )
+    }
 }
 
 impl Decoder {
@@ -360,7 +377,13 @@ impl Decoder {
     }
 
     fn closed(&mut self, tag: Tag) -> Result<(), DecodeError> {
-        let text = core::mem::take(&mut self.text);
+        let text = if tag.has_text() {
+            core::mem::take(&mut self.text)
+        } else {
+            // Blanks between elements; the buffer stays.
+            self.text.clear();
+            String::new()
+        };
         let in_value = self.open.last() == Some(&Tag::Value);
         // As Supervisor, which reads the first type element of a value.
         let first = if in_value && !matches!(tag, Tag::Value | Tag::Array) {
@@ -473,9 +496,19 @@ fn base64_bytes(text: &str) -> Result<Vec<u8>, DecodeError> {
         .map_err(|_| DecodeError::Literal("base64 text"))
 }
 
+/// Up to so many members are compared with each other.
+const FEW_MEMBERS: usize = 32;
+
 /// A repeated member has the place of the first and the value of the last, as in Python's dict.
 /// Through an index, so that a struct of many members costs no more than its size.
 fn unique(members: Vec<(Name, Value)>) -> Vec<(Name, Value)> {
+    let is_repeated = |(at, (name, _)): (usize, &(Name, Value))| {
+        let before = members.get(..at).unwrap_or_default();
+        before.iter().any(|(known, _)| known == name)
+    };
+    if members.len() <= FEW_MEMBERS && !members.iter().enumerate().any(is_repeated) {
+        return members;
+    }
     let mut places: BTreeMap<Name, usize> = BTreeMap::new();
     let mut kept: Vec<(Name, Value)> = Vec::with_capacity(members.len());
     for (name, value) in members {

@@ -35,31 +35,63 @@ pub fn fault_into(out: &mut Vec<u8>, code: i64, fault: &str) {
 const RESPONSE_HEAD: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
 const RESPONSE_TAIL: &str = "</param>\n</params>\n</methodResponse>\n";
 
-/// A result that was written at once, as the `<methodResponse>` it most likely becomes.
+const ARRAY_HEAD: &str = "<value><array><data>\n";
+const ARRAY_TAIL: &str = "</data></array></value>\n";
+
+/// How much of a long result makes a piece: what one write to a client takes, and what the
+/// allocator gives and takes back without asking the system.
+const PIECE_BYTES: usize = 64 << 10;
+/// What an element may take before a piece has to grow.
+const ELEMENT_BYTES: usize = 4 << 10;
+
+/// A result that was written at once, as the `<methodResponse>` it most likely becomes. A long one
+/// is in pieces, which are sent as they are.
 #[derive(Clone, Debug)]
-pub(crate) struct Written(String);
+pub(crate) struct Written(Vec<String>);
 
 impl Written {
-    /// Room for so many bytes is made; `write` writes one value.
-    pub(crate) fn new(bytes: usize, write: impl FnOnce(&mut Writer<'_>)) -> Self {
-        let envelope = RESPONSE_HEAD.len() + RESPONSE_TAIL.len();
-        let mut text = String::with_capacity(bytes + envelope);
-        text.push_str(RESPONSE_HEAD);
+    /// One value.
+    pub(crate) fn value_of(write: impl FnOnce(&mut Writer<'_>)) -> Self {
+        let mut text = String::from(RESPONSE_HEAD);
         write(&mut Writer(&mut text));
         text.push_str(RESPONSE_TAIL);
-        Self(text)
+        Self(alloc::vec![text])
+    }
+
+    /// An array; `write` writes one element.
+    pub(crate) fn array_of<T>(
+        elements: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Writer<'_>, T),
+    ) -> Self {
+        let mut pieces = Vec::new();
+        let mut text = String::from(RESPONSE_HEAD);
+        text.push_str(ARRAY_HEAD);
+        for element in elements {
+            if text.len() + ELEMENT_BYTES > PIECE_BYTES {
+                let next = String::with_capacity(PIECE_BYTES);
+                pieces.push(core::mem::replace(&mut text, next));
+            }
+            write(&mut Writer(&mut text), element);
+        }
+        text.push_str(ARRAY_TAIL);
+        text.push_str(RESPONSE_TAIL);
+        pieces.push(text);
+        Self(pieces)
     }
 
     /// The whole document.
-    pub(crate) fn into_document(self) -> Vec<u8> {
-        self.0.into_bytes()
+    pub(crate) fn into_document(self) -> Vec<Vec<u8>> {
+        self.0.into_iter().map(String::into_bytes).collect()
     }
 
     /// The value alone, as it stands in an array.
-    pub(crate) fn value(&self) -> &[u8] {
-        let end = self.0.len() - RESPONSE_TAIL.len();
-        let value = self.0.get(RESPONSE_HEAD.len()..end);
-        value.unwrap_or_default().as_bytes()
+    pub(crate) fn value(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().enumerate().map(|(at, piece)| {
+            let start = if at == 0 { RESPONSE_HEAD.len() } else { 0 };
+            let is_last = at + 1 == self.0.len();
+            let end = piece.len() - if is_last { RESPONSE_TAIL.len() } else { 0 };
+            piece.get(start..end).unwrap_or_default().as_bytes()
+        })
     }
 }
 
@@ -68,13 +100,6 @@ impl Written {
 pub(crate) struct Writer<'a>(&'a mut String);
 
 impl Writer<'_> {
-    /// An array of what `elements` writes.
-    pub(crate) fn array(&mut self, elements: impl FnOnce(&mut Self)) {
-        self.0.push_str("<value><array><data>\n");
-        elements(self);
-        self.0.push_str("</data></array></value>\n");
-    }
-
     /// A struct of what `members` writes.
     pub(crate) fn structure(&mut self, members: impl FnOnce(&mut Members<'_>)) {
         self.0.push_str("<value><struct>\n");
@@ -192,11 +217,13 @@ fn write_value(out: &mut String, value: &Value) {
             }
             out.push_str("</base64></value>\n");
         }
-        Value::Array(values) => Writer(out).array(|out| {
+        Value::Array(values) => {
+            out.push_str(ARRAY_HEAD);
             for value in values {
-                write_value(out.0, value);
+                write_value(out, value);
             }
-        }),
+            out.push_str(ARRAY_TAIL);
+        }
         Value::Struct(members) => Writer(out).structure(|out| {
             for (name, value) in members {
                 out.member(name, |out| write_value(out, value));

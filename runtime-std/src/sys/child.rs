@@ -13,6 +13,8 @@ const TAIL: &[u8] = b"\nsupervisor: child process was not spawned\n";
 const NOT_SPAWNED: c_int = 127;
 /// Linux 5.11; older kernels refuse it, and rely on every descriptor being close-on-exec.
 const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
+/// Linux 5.9.
+const CLOSE_RANGE_UNSHARE: libc::c_uint = 2;
 
 /// All that a child needs to know, in the form in which system calls take it.
 #[derive(Debug)]
@@ -45,7 +47,16 @@ pub(super) struct Become {
 /// One child: its plan, and what becomes its descriptors 0, 1 and 2.
 pub(super) struct Start<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) descriptors: [RawFd; 3],
+    pub(super) table: Table,
+}
+
+/// The table of descriptors a child begins with, and where in it are those that become 0, 1 and 2.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Table {
+    /// A copy of the daemon's.
+    Copied([RawFd; 3]),
+    /// The daemon's own. Nothing in it may be changed before the child has left it.
+    Shared([RawFd; 3]),
 }
 
 /// Strings, and the null-terminated list of pointers to them.
@@ -93,7 +104,14 @@ pub(super) fn run(start: &Start<'_>) -> ! {
     // wrappers for changing users would try to change the daemon's threads too.
     unsafe {
         libc::setpgid(0, 0);
-        for (number, from) in (0..).zip(start.descriptors) {
+        let descriptors = match start.table {
+            Table::Copied(descriptors) => descriptors,
+            Table::Shared(descriptors) => {
+                leave_table(&descriptors, &plan.exec_message);
+                descriptors
+            }
+        };
+        for (number, from) in (0..).zip(descriptors) {
             libc::dup2(from, number);
         }
         libc::syscall(
@@ -128,6 +146,26 @@ pub(super) fn run(start: &Start<'_>) -> ! {
     fail(&plan.exec_message, errno_name(errno()))
 }
 
+/// Goes on with a table of its own, which has nothing in it beyond the descriptors that are needed.
+///
+/// # Safety
+/// Only in a child.
+unsafe fn leave_table(descriptors: &[RawFd; 3], message: &[u8]) {
+    let last = descriptors.iter().copied().max().unwrap_or(0);
+    let first = libc::c_uint::try_from(last).map_or(3, |last| last + 1);
+    // SAFETY: bare system calls on numbers. A sandbox may refuse the one and allow the other, which
+    // copies the whole table first.
+    let left = unsafe {
+        let most = libc::c_uint::MAX;
+        libc::syscall(libc::SYS_close_range, first, most, CLOSE_RANGE_UNSHARE) == 0
+            || libc::unshare(libc::CLONE_FILES) == 0
+    };
+    if !left {
+        let [.., stderr] = *descriptors;
+        fail_at(stderr, message, errno_name(errno()));
+    }
+}
+
 /// # Safety
 /// Only in a child.
 unsafe fn become_user(user: &Become) {
@@ -152,13 +190,17 @@ unsafe fn become_user(user: &Become) {
 
 /// Says on standard error why there is no program, and ends.
 fn fail(message: &[u8], reason: &str) -> ! {
+    fail_at(2, message, reason)
+}
+
+fn fail_at(stderr: RawFd, message: &[u8], reason: &str) -> ! {
     let parts = [message, reason.as_bytes(), TAIL].map(|part| libc::iovec {
         iov_base: part.as_ptr().cast_mut().cast(),
         iov_len: part.len(),
     });
     // SAFETY: the parts outlive the call; nobody is there to be told of a failure.
     unsafe {
-        libc::writev(2, parts.as_ptr(), 3);
+        libc::writev(stderr, parts.as_ptr(), 3);
         libc::_exit(NOT_SPAWNED)
     }
 }

@@ -21,6 +21,7 @@ pub mod reap;
 pub mod rlimits;
 pub mod signals;
 mod sink;
+mod slots;
 pub mod spawn;
 mod stream;
 pub mod syslog;

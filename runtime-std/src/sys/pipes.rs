@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, getrlimit};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use visor_core::SpawnError;
 
@@ -44,13 +44,17 @@ impl TheirEnds {
     /// The numbers of what becomes 0, 1 and 2. All are above 2: the standard library opens
     /// `/dev/null` where a program was started without one of the three.
     pub(super) fn numbers(&self) -> [RawFd; 3] {
+        self.borrowed().map(|end| end.as_raw_fd())
+    }
+
+    /// What becomes 0, 1 and 2.
+    pub(super) fn borrowed(&self) -> [BorrowedFd<'_>; 3] {
         let stdin = match &self.stdin {
-            ChildStdin::Pipe(end) => end.as_raw_fd(),
-            ChildStdin::Socket(socket) => socket.as_raw_fd(),
+            ChildStdin::Pipe(end) => end.as_fd(),
+            ChildStdin::Socket(socket) => socket.as_fd(),
         };
-        let stdout = self.stdout.as_raw_fd();
-        let stderr = self.stderr.as_ref().map_or(stdout, AsRawFd::as_raw_fd);
-        [stdin, stdout, stderr]
+        let stderr = self.stderr.as_ref().unwrap_or(&self.stdout);
+        [stdin, self.stdout.as_fd(), stderr.as_fd()]
     }
 
     /// Copies of the three, for a spawner that wants to own them.

@@ -3,6 +3,7 @@
 
 use super::child;
 use super::pipes::TheirEnds;
+use super::slots::Slots;
 use super::users::GroupCache;
 use super::{errno_name, program};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use visor_core::{Pid, SpawnError, SpawnSpec};
 const STACK_BYTES: usize = 64 << 10;
 
 /// Starts children.
+///
+/// What it costs does not depend on how many descriptors the daemon has: see [`Slots`].
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<(Vec<u8>, CString)>,
@@ -24,6 +27,7 @@ pub struct Spawner {
     /// Those among them that are ignored, and would be in a program that does not reset them.
     ignored: Vec<c_int>,
     stack: Box<[u8]>,
+    slots: Option<Slots>,
 }
 
 impl Spawner {
@@ -40,6 +44,7 @@ impl Spawner {
             resets: child::changed_signals(),
             ignored: child::ignored_signals(),
             stack: vec![0; STACK_BYTES].into_boxed_slice(),
+            slots: Slots::new(),
         }
     }
 
@@ -109,14 +114,35 @@ impl Spawner {
             .user
             .as_ref()
             .is_some_and(|u| u.refused.is_none());
-        let flags = if changes_user {
-            libc::SIGCHLD
-        } else {
-            libc::SIGCHLD | libc::CLONE_VM | libc::CLONE_VFORK
-        };
+        if changes_user {
+            return self.clone_child(
+                prepared,
+                child::Table::Copied(ends.numbers()),
+                libc::SIGCHLD,
+            );
+        }
+        let shared = libc::SIGCHLD | libc::CLONE_VM | libc::CLONE_VFORK;
+        let filled = self.slots.take().and_then(|slots| slots.fill(ends));
+        match filled {
+            Some(filled) => {
+                let table = filled.table();
+                let born = self.clone_child(prepared, table, shared | libc::CLONE_FILES);
+                self.slots = filled.empty();
+                born
+            }
+            None => self.clone_child(prepared, child::Table::Copied(ends.numbers()), shared),
+        }
+    }
+
+    fn clone_child(
+        &mut self,
+        prepared: &Prepared,
+        table: child::Table,
+        flags: c_int,
+    ) -> Result<Pid, SpawnError> {
         let start = child::Start {
             plan: &prepared.0,
-            descriptors: ends.numbers(),
+            table,
         };
         // The stack grows down from an aligned end.
         let top = self.stack.as_mut_ptr_range().end;
@@ -124,7 +150,8 @@ impl Spawner {
         let all = child::block_all_signals();
         // SAFETY: the child runs `child::entry` on a stack of its own, on a plan that outlives it:
         // either memory is shared and this thread sleeps until the child has gone on to another
-        // program or ended, or the child has a copy. No signal handler can run in it.
+        // program or ended, or the child has a copy. No signal handler can run in it. Where it
+        // shares the table of descriptors, it leaves that before it changes anything.
         let pid = unsafe {
             libc::clone(
                 child::entry,
@@ -237,7 +264,7 @@ impl Prepared {
             command.pre_exec(move || {
                 child::run(&child::Start {
                     plan: &plan,
-                    descriptors,
+                    table: child::Table::Copied(descriptors),
                 })
             });
         }

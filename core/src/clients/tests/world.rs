@@ -316,6 +316,15 @@ impl Daemon {
     }
 
     pub(super) fn end_call(&mut self, conn: ConnId) -> Option<String> {
+        Some(match self.answer_to(conn)? {
+            Message::Response(value) => shown(&value),
+            Message::Fault { text, code } => format!("{code} {text}"),
+            Message::Call { .. } => panic!("a call is no answer"),
+        })
+    }
+
+    /// The answer to a call, if it has come.
+    pub(super) fn answer_to(&mut self, conn: ConnId) -> Option<Message> {
         let bytes = core::mem::take(&mut self.conns.get_mut(&conn).unwrap().received);
         let mut receiver = Receiver::new();
         receiver.receive(&bytes);
@@ -324,15 +333,10 @@ impl Daemon {
             match receiver.next().unwrap() {
                 Some(Event::Head(head)) => assert_eq!(head.status, 200),
                 Some(Event::Body(more)) => body.extend(more),
-                Some(Event::End) => break,
+                Some(Event::End) => return Some(decode(&body).unwrap()),
                 None => return None,
             }
         }
-        Some(match decode(&body).unwrap() {
-            Message::Response(value) => shown(&value),
-            Message::Fault { text, code } => format!("{code} {text}"),
-            Message::Call { .. } => panic!("a call is no answer"),
-        })
     }
 
     pub(super) fn call(&mut self, method: &str, params: &[Value]) -> String {
