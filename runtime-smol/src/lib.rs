@@ -1,5 +1,5 @@
 //! A runtime on smol: the waiting of [`visor_std::engine`] done by tasks on a local executor.
-//! Readiness and timers are async-io's, children async-process', signals async-signal's.
+//! Readiness and timers are async-io's, signals async-signal's.
 //!
 //! All tasks run on the thread that calls [`run`]. A second thread is async-io's: it waits for
 //! readiness while this one is busy.
@@ -57,9 +57,6 @@ pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
 }
 
 async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
-    // Polled once before the first child, it keeps async-process from starting a thread for it.
-    executors.prompt.spawn(async_process::driver()).detach();
-    smol::future::yield_now().await;
     // One stream for each: a stream that holds too many unread signals drops any of them.
     let told = TOLD
         .into_iter()
@@ -82,13 +79,14 @@ async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) ->
     }
     let weak = Rc::downgrade(&engine);
     let collect = async move {
+        // Children may have ended before anybody listened.
+        waiting::collect(&weak).await;
+        // One signal may stand for many.
         while deaths.next().await.is_some() {
-            waiting::report(&weak, waiting::collect_orphans);
+            waiting::collect(&weak).await;
         }
     };
-    executors.prompt.spawn(collect).detach();
-    // Children may have ended before anybody listened.
-    waiting::report(&Rc::downgrade(&engine), waiting::collect_orphans);
+    executors.children.spawn(collect).detach();
     loop {
         if let Some(status) = engine.borrow().exit() {
             return Ok(status);

@@ -18,10 +18,8 @@
 use crate::Hooks;
 use crate::engine::{Engine, Interest, Source, Waiting};
 use crate::epoll::{change, decode, encode, readiness, sleep_until};
+use crate::sys::Fd;
 use crate::sys::daemonize::random_seed;
-use crate::sys::pipes::TheirEnds;
-use crate::sys::spawn::{Prepared, Spawner};
-use crate::sys::{Fd, reap};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -34,7 +32,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use visor_core::config::Config;
-use visor_core::{Boot, Command, ExitStatus, Pid, ProcessId, ProcessInfo, SpawnError, SpawnId};
+use visor_core::{Boot, Command, Pid, ProcessId, ProcessInfo, SpawnId};
 
 /// Reports taken from the kernel in one go.
 const EVENTS: usize = 64;
@@ -200,8 +198,8 @@ fn take(
         engine.ready(source, readiness(event.flags));
     } else {
         let spawn = SpawnId(token >> 3);
-        if let Some(status) = engine.waiting.collect(spawn) {
-            engine.exited(spawn, status);
+        if engine.collect_child(spawn) {
+            engine.waiting.forget_child(spawn);
         }
     }
 }
@@ -245,7 +243,7 @@ fn publish_changes(engine: &mut Engine<Epoll>, seen: &Seen) {
 struct Epoll {
     epoll: OwnedFd,
     /// Each child's pidfd, so that no signal is needed to learn of its end.
-    children: HashMap<SpawnId, (Pid, OwnedFd)>,
+    children: HashMap<SpawnId, OwnedFd>,
 }
 
 /// The token of the bell that is rung for commands: what signals have elsewhere.
@@ -264,22 +262,11 @@ impl Epoll {
         })
     }
 
-    fn watch_child(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
-        let raw = i32::try_from(pid.0).ok();
-        let raw = raw.and_then(rustix::process::Pid::from_raw);
-        let pidfd = pidfd_open(raw.ok_or(Errno::CHILD)?, PidfdFlags::NONBLOCK)?;
-        let data = epoll::EventData::new_u64(spawn.0 << 3 | CHILD);
-        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN)?;
-        self.children.insert(spawn, (pid, pidfd));
-        Ok(())
-    }
-
-    fn collect(&mut self, spawn: SpawnId) -> Option<ExitStatus> {
-        let (pid, pidfd) = self.children.get(&spawn)?;
-        let status = reap::one(*pid)?;
-        let _ = epoll::delete(&self.epoll, pidfd);
-        self.children.remove(&spawn);
-        Some(status)
+    /// It has been collected.
+    fn forget_child(&mut self, spawn: SpawnId) {
+        if let Some(pidfd) = self.children.remove(&spawn) {
+            let _ = epoll::delete(&self.epoll, &pidfd);
+        }
     }
 }
 
@@ -293,29 +280,13 @@ impl Waiting for Epoll {
         let _ = self.watch(source, fd, old, Interest::NONE);
     }
 
-    fn spawn(
-        &mut self,
-        spawn: SpawnId,
-        prepared: Prepared,
-        ends: &TheirEnds,
-        spawner: &mut Spawner,
-    ) -> Result<Pid, SpawnError> {
-        let pid = spawner.spawn(&prepared, ends)?;
-        if self.watch_child(spawn, pid).is_err() {
-            // A child nobody can wait for must not run: it is ended and collected here.
-            let _ = reap::signal(pid, visor_core::Signal::KILL, false);
-            while reap::one(pid).is_none() {
-                std::thread::yield_now();
-            }
-            return Err(SpawnError::TooManyFiles);
-        }
-        Ok(pid)
-    }
-
-    fn adopt(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
-        if !reap::is_child(pid) {
-            return Err(Errno::CHILD.into());
-        }
-        self.watch_child(spawn, pid)
+    fn watch_child(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
+        let raw = i32::try_from(pid.0).ok();
+        let raw = raw.and_then(rustix::process::Pid::from_raw);
+        let pidfd = pidfd_open(raw.ok_or(Errno::CHILD)?, PidfdFlags::NONBLOCK)?;
+        let data = epoll::EventData::new_u64(spawn.0 << 3 | CHILD);
+        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN)?;
+        self.children.insert(spawn, pidfd);
+        Ok(())
     }
 }

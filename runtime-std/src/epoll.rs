@@ -3,18 +3,15 @@
 use crate::Hooks;
 use crate::engine::{Engine, Interest, Source, Waiting};
 use crate::sys::daemonize::mark_inherited_descriptors;
-use crate::sys::pipes::TheirEnds;
 use crate::sys::signals::{Delivered, SignalFd, survive_write_signals};
-use crate::sys::spawn::{Prepared, Spawner};
-use crate::sys::{Fd, clock, error_name, reap};
+use crate::sys::{Fd, clock, error_name};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use visor_core::config::Config;
-use visor_core::{Boot, ConnId, Pid, ServerId, SpawnError, SpawnId, Timestamp};
+use visor_core::{Boot, ConnId, ServerId, SpawnId, Timestamp};
 
 /// Reports taken from the kernel in one go.
 const EVENTS: usize = 256;
@@ -75,7 +72,7 @@ fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
                 None => deaths |= take_signals(&mut engine, &signals),
             }
         }
-        deaths = deaths && collect(&mut engine);
+        deaths = deaths && engine.collect(DEATHS);
         // What has happened comes before what has not: an exit before the end of startsecs.
         engine.wake();
     }
@@ -94,23 +91,6 @@ fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) -> bool {
     deaths
 }
 
-/// Collects some of the dead. Returns whether there may be more.
-fn collect(engine: &mut Engine<Epoll>) -> bool {
-    for _ in 0..DEATHS {
-        if engine.exit().is_some() {
-            return false;
-        }
-        match reap::any() {
-            None => return false,
-            Some((pid, status)) => match engine.waiting.pids.remove(&pid) {
-                Some(spawn) => engine.exited(spawn, status),
-                None => engine.orphan(pid, status),
-            },
-        }
-    }
-    true
-}
-
 /// How long to sleep, in whole milliseconds (finer waits need a newer kernel), never too short: to
 /// wake up early would only mean to sleep again.
 pub(crate) fn sleep_until(deadline: Timestamp) -> Timespec {
@@ -127,8 +107,6 @@ pub(crate) fn sleep_until(deadline: Timestamp) -> Timespec {
 #[derive(Debug)]
 struct Epoll {
     epoll: OwnedFd,
-    /// Whose a pid is. A pid leaves as it is collected, so it cannot have two owners.
-    pids: HashMap<Pid, SpawnId>,
 }
 
 impl Epoll {
@@ -140,10 +118,7 @@ impl Epoll {
             epoll::EventData::new_u64(SIGNALS),
             epoll::EventFlags::IN,
         )?;
-        Ok(Self {
-            epoll,
-            pids: HashMap::new(),
-        })
+        Ok(Self { epoll })
     }
 }
 
@@ -155,26 +130,6 @@ impl Waiting for Epoll {
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
         // Nothing can be done about a failure, and closing will do the same.
         let _ = self.watch(source, fd, old, Interest::NONE);
-    }
-
-    fn spawn(
-        &mut self,
-        spawn: SpawnId,
-        prepared: Prepared,
-        ends: &TheirEnds,
-        spawner: &mut Spawner,
-    ) -> Result<Pid, SpawnError> {
-        let pid = spawner.spawn(&prepared, ends)?;
-        self.pids.insert(pid, spawn);
-        Ok(pid)
-    }
-
-    fn adopt(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()> {
-        if !reap::is_child(pid) {
-            return Err(Errno::CHILD.into());
-        }
-        self.pids.insert(pid, spawn);
-        Ok(())
     }
 }
 

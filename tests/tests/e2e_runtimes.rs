@@ -35,8 +35,8 @@ fn expect_open(daemon: &Daemon, expected: usize) {
 both_runtimes! {
     fn threads_and_descriptors_are_as_documented(runtime: Runtime) {
         let (expected_threads, own, each) = match runtime.effective() {
-            Runtime::Std => (1, 12, 3),
-            Runtime::Smol => (2, 34, 4),
+            Runtime::Std => (1, 16, 3),
+            Runtime::Smol => (2, 34, 3),
             Runtime::Reference => return,
         };
         let few = with_children(runtime, 1);

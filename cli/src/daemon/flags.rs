@@ -94,7 +94,7 @@ pub enum Format {
 /// What waits for events.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RuntimeName {
-    /// smol, async-process and async-signal.
+    /// smol and async-signal.
     Smol,
     /// A loop on epoll.
     Std,

@@ -113,6 +113,11 @@ impl Channel {
         self.filter.next(data)
     }
 
+    /// Whether all of it is logged as it is.
+    pub(crate) const fn is_transparent(&self) -> bool {
+        self.filter.is_transparent()
+    }
+
     /// Whether anything but the length of what the child wrote matters here.
     #[cfg(feature = "serde")]
     pub(crate) fn looks_inside(&self) -> bool {

@@ -77,7 +77,6 @@ impl OutputFilter {
     }
 
     /// Whether all is logged as it is.
-    #[cfg(feature = "serde")]
     pub(crate) const fn is_transparent(&self) -> bool {
         self.capture.is_none() && self.stripper.is_none()
     }

@@ -70,6 +70,12 @@ impl Supervisor {
         let Some(id) = self.spawns.get(&spawn).copied() else {
             return;
         };
+        let listens = stream == Stream::Stdout && self.is_listener(id);
+        if matches!(data, Cow::Owned(_)) && !listens && self.is_transparent(id, stream) {
+            // What the runtime gives away goes into the log as it is.
+            self.on_segment(now, id, stream, Segment::Log(data));
+            return;
+        }
         let mut rest = &data[..];
         loop {
             let segment = self
@@ -84,6 +90,11 @@ impl Supervisor {
         if stream == Stream::Stdout {
             self.listener_output(now, id, &data);
         }
+    }
+
+    fn is_transparent(&mut self, id: ProcessId, stream: Stream) -> bool {
+        let process = self.processes.get_mut(&id);
+        process.is_some_and(|process| channel(process, stream).is_transparent())
     }
 
     fn on_segment(&mut self, now: Now, id: ProcessId, stream: Stream, segment: Segment<'_>) {

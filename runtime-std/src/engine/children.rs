@@ -1,6 +1,6 @@
 //! Children: their birth, their pipes, their end.
 
-use super::{Engine, Interest, SPARES, Source, Waiting};
+use super::{Engine, Interest, READ_BYTES, SPARES, Source, Waiting};
 use crate::sys::pipes::{self, OurEnds};
 use crate::sys::queue::{Flushed, WriteQueue};
 use crate::sys::{Fd, reap};
@@ -12,6 +12,10 @@ use visor_core::{
 
 /// So many full reads in a row show that a child writes more than its pipe holds.
 const FULL_READS: u8 = 2;
+/// So many reads in one turn of a child whose pipe fills them: what a large pipe holds.
+const READS: usize = 4;
+/// From this on, what was read is given away together with the buffer instead of being copied.
+const GIVEN_BYTES: usize = 16 << 10;
 
 /// One child that has not been reported as ended.
 #[derive(Debug)]
@@ -150,18 +154,35 @@ impl<W: Waiting> Engine<W> {
             }
             self.spares.release();
         }
-        let spawner = &mut self.performer.spawner;
-        let pid = self.waiting.spawn(spawn, prepared, &theirs, spawner);
+        let pid = self.performer.spawner.spawn(&prepared, &theirs);
         drop(theirs);
+        let watched = pid.and_then(|pid| self.own(spawn, pid).map(|()| pid));
         if tight {
             self.spares.hold();
         }
-        Ok((pid?, ours))
+        Ok((watched?, ours))
+    }
+
+    /// A child is ours from now on. One whose end nobody would learn of is ended and collected.
+    fn own(&mut self, spawn: SpawnId, pid: Pid) -> Result<(), SpawnError> {
+        if self.waiting.watch_child(spawn, pid).is_err() {
+            let _ = reap::signal(pid, Signal::KILL, false);
+            while reap::one(pid).is_none() {
+                std::thread::yield_now();
+            }
+            return Err(SpawnError::TooManyFiles);
+        }
+        self.pids.insert(pid, spawn);
+        Ok(())
     }
 
     /// A child that outlived an exec of the daemon. Its pipes are not known here.
     pub(super) fn adopt(&mut self, spawn: SpawnId, pid: Pid) {
-        match self.waiting.adopt(spawn, pid) {
+        if !reap::is_child(pid) {
+            let error = SpawnError::Fork("ECHILD".to_owned());
+            return self.answer(Input::SpawnFailed { spawn, error });
+        }
+        match self.waiting.watch_child(spawn, pid) {
             Ok(()) => {
                 let child = Child {
                     pid,
@@ -169,6 +190,7 @@ impl<W: Waiting> Engine<W> {
                     stdout: None,
                     stderr: None,
                 };
+                self.pids.insert(pid, spawn);
                 self.children.insert(spawn, child);
                 self.answer(Input::Spawned { spawn, pid });
             }
@@ -177,6 +199,38 @@ impl<W: Waiting> Engine<W> {
                 self.answer(Input::SpawnFailed { spawn, error });
             }
         }
+    }
+
+    /// Collects up to `most` of the dead, whoever started them: those that nobody here started are
+    /// orphans. Returns whether there may be more.
+    pub fn collect(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            if self.exit.is_some() {
+                return false;
+            }
+            match reap::any() {
+                None => return false,
+                Some((pid, status)) => match self.pids.remove(&pid) {
+                    Some(spawn) => self.exited(spawn, status),
+                    None => self.feed(Input::OrphanReaped { pid, status }),
+                },
+            }
+        }
+        true
+    }
+
+    /// Collects one child, if it is dead: for a program that has other children too. Returns
+    /// whether it was.
+    pub fn collect_child(&mut self, spawn: SpawnId) -> bool {
+        let Some(pid) = self.children.get(&spawn).map(|child| child.pid) else {
+            return false;
+        };
+        let Some(status) = reap::one(pid) else {
+            return false;
+        };
+        self.pids.remove(&pid);
+        self.exited(spawn, status);
+        true
     }
 
     pub(super) fn signal_child(&mut self, spawn: SpawnId, signal: Signal, group: bool) {
@@ -195,7 +249,7 @@ impl<W: Waiting> Engine<W> {
 
     /// A child has ended and was collected. What it wrote is reported first: as much as is in the
     /// pipes now, for a descendant may hold them open and write for ever.
-    pub fn exited(&mut self, spawn: SpawnId, status: ExitStatus) {
+    fn exited(&mut self, spawn: SpawnId, status: ExitStatus) {
         for stream in STREAMS {
             self.read_rest(spawn, stream);
         }
@@ -217,33 +271,45 @@ impl<W: Waiting> Engine<W> {
         self.feed(Input::Exited { spawn, status });
     }
 
-    /// A child that nobody here started has ended and was collected.
-    pub fn orphan(&mut self, pid: Pid, status: ExitStatus) {
-        self.feed(Input::OrphanReaped { pid, status });
+    /// Few reads for one report: children that write much take turns.
+    pub(super) fn read_child(&mut self, spawn: SpawnId, stream: Stream) {
+        for _ in 0..READS {
+            if !self.read_child_once(spawn, stream) {
+                return;
+            }
+        }
     }
 
-    /// One read for one report: children that write much take turns.
-    pub(super) fn read_child(&mut self, spawn: SpawnId, stream: Stream) {
+    /// Returns whether there is likely more, and a log that takes it.
+    fn read_child_once(&mut self, spawn: SpawnId, stream: Stream) -> bool {
         let Some(output) = self
             .children
             .get_mut(&spawn)
             .and_then(|child| child.output(stream))
         else {
-            return;
+            return false;
         };
         match read_some(&output.fd, &mut self.buffer) {
-            Got::Nothing => {}
-            Got::End => self.close_output(spawn, stream),
+            Got::Nothing => false,
+            Got::End => {
+                self.close_output(spawn, stream);
+                false
+            }
             Got::Bytes(count) => {
-                if count == self.buffer.len() && output.full_reads < FULL_READS {
+                let is_full = count == self.buffer.len();
+                if is_full && output.full_reads < FULL_READS {
                     output.full_reads += 1;
                     if output.full_reads == FULL_READS {
                         pipes::enlarge(&output.fd);
                     }
                 }
                 self.report_output(spawn, stream, count);
-                if let Some(serial) = self.congested.take() {
-                    self.pause_child(spawn, serial);
+                match self.congested.take() {
+                    Some(serial) => {
+                        self.pause_child(spawn, serial);
+                        false
+                    }
+                    None => is_full,
                 }
             }
         }
@@ -275,7 +341,13 @@ impl<W: Waiting> Engine<W> {
     }
 
     fn report_output(&mut self, spawn: SpawnId, stream: Stream, count: usize) {
-        let data = Cow::Borrowed(self.buffer.get(..count).unwrap_or_default());
+        let data = if count < GIVEN_BYTES {
+            Cow::Borrowed(self.buffer.get(..count).unwrap_or_default())
+        } else {
+            let mut given = std::mem::take(&mut self.buffer);
+            given.truncate(count);
+            Cow::Owned(given)
+        };
         let input = Input::ChildOutput {
             spawn,
             stream,
@@ -283,6 +355,11 @@ impl<W: Waiting> Engine<W> {
         };
         self.supervisor.handle_input(self.now, input);
         self.drain();
+        if self.buffer.is_empty() {
+            // It comes back from the log, as a rule.
+            self.buffer = self.performer.take_written();
+            self.buffer.resize(READ_BYTES, 0);
+        }
     }
 
     fn close_output(&mut self, spawn: SpawnId, stream: Stream) {

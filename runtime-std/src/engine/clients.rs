@@ -248,9 +248,10 @@ impl<W: Waiting> Engine<W> {
             .forget(Source::Conn(conn), &open.fd, open.interest);
         if open.closing && !open.ended {
             let _ = shutdown(&open.fd, Shutdown::Write);
-            let mut unwanted = 0;
+            // The buffer that all share may have been given away just now.
+            let (mut unwanted, mut nowhere) = (0, [0; 16 << 10]);
             while unwanted < UNWANTED_BYTES {
-                match read(&open.fd, &mut *self.buffer) {
+                match read(&open.fd, &mut nowhere) {
                     Ok(count @ 1..) => unwanted += count,
                     Ok(_) | Err(_) => break,
                 }

@@ -11,19 +11,16 @@ use crate::sys::accept::Spares;
 use crate::sys::clock::Clock;
 use crate::sys::log::Backlog;
 use crate::sys::performer::{Left, Performer};
-use crate::sys::pipes::TheirEnds;
-use crate::sys::spawn::{Prepared, Spawner};
 use children::Child;
 use clients::{Conn, Server};
 use std::collections::HashMap;
 use std::io;
 use visor_core::config::Config;
 use visor_core::{
-    Boot, ConnId, Input, Now, Output, Pid, ServerId, Signal, SpawnError, SpawnId, Supervisor,
-    Timestamp,
+    Boot, ConnId, Input, Now, Output, Pid, ServerId, Signal, SpawnId, Supervisor, Timestamp,
 };
 
-/// One read takes at most this much. All descriptors share the one buffer: a buffer for each would
+/// One read takes at most this much, and the buffer is always so long. All descriptors share the one buffer: a buffer for each would
 /// cost more memory than all the rest.
 const READ_BYTES: usize = 64 << 10;
 /// Descriptors held back for refusing clients and for starting children cleanly when there are no
@@ -87,31 +84,21 @@ pub trait Waiting {
     /// A source is about to be closed; `old` is what it was waited for.
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest);
 
-    /// Starts a prepared child and sees to it that its end is reported by
-    /// [`Engine::exited`] exactly once.
+    /// A child is there, whose end must lead to [`Engine::collect`] or [`Engine::collect_child`].
+    /// A runtime that is told of all ends at once, by SIGCHLD, has nothing to do here.
     ///
     /// # Errors
-    /// There is no child.
-    fn spawn(
-        &mut self,
-        spawn: SpawnId,
-        prepared: Prepared,
-        ends: &TheirEnds,
-        spawner: &mut Spawner,
-    ) -> Result<Pid, SpawnError>;
-
-    /// As `spawn`, for a child that is there already.
-    ///
-    /// # Errors
-    /// It is no child of ours.
-    fn adopt(&mut self, spawn: SpawnId, pid: Pid) -> io::Result<()>;
+    /// Nobody would learn of its end: such a child must not run.
+    fn watch_child(&mut self, _spawn: SpawnId, _pid: Pid) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The core, the system, and between them all that is open.
 ///
 /// A runtime makes one, then calls [`tick`](Self::tick) and whatever fits for each batch of
-/// reports: [`ready`](Self::ready), [`exited`](Self::exited), [`orphan`](Self::orphan),
-/// [`signal`](Self::signal), [`wake`](Self::wake). After each of them all actions are done.
+/// reports: [`ready`](Self::ready), [`collect`](Self::collect), [`signal`](Self::signal),
+/// [`wake`](Self::wake). After each of them all actions are done.
 /// It waits until [`deadline`](Self::deadline) at most, and ends when [`exit`](Self::exit) says so.
 #[derive(Debug)]
 pub struct Engine<W> {
@@ -122,6 +109,8 @@ pub struct Engine<W> {
     clock: Clock,
     now: Now,
     children: HashMap<SpawnId, Child>,
+    /// Whose a pid is. A pid leaves as it is collected, so it cannot have two owners.
+    pids: HashMap<Pid, SpawnId>,
     servers: HashMap<ServerId, Server>,
     conns: HashMap<ConnId, Conn>,
     last_conn: u64,
@@ -133,7 +122,7 @@ pub struct Engine<W> {
     /// When listening sockets that could not be served are looked at again.
     retry_servers: Option<Timestamp>,
     spares: Spares,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     core_deadline: Option<Timestamp>,
     exit: Option<i32>,
 }
@@ -152,6 +141,7 @@ impl<W: Waiting> Engine<W> {
             clock,
             now,
             children: HashMap::new(),
+            pids: HashMap::new(),
             servers: HashMap::new(),
             conns: HashMap::new(),
             last_conn: 0,
@@ -159,7 +149,7 @@ impl<W: Waiting> Engine<W> {
             congested: None,
             retry_servers: None,
             spares: Spares::new(SPARES),
-            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            buffer: vec![0; READ_BYTES],
             core_deadline: None,
             exit: None,
         };

@@ -27,8 +27,6 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) user: Option<Become>,
     pub(super) resets: Vec<c_int>,
-    /// Signals that another spawner than ours would leave ignored.
-    pub(super) ignored: Vec<c_int>,
     pub(super) exec_message: Vec<u8>,
 }
 
@@ -63,10 +61,10 @@ pub(super) enum Table {
 #[derive(Debug)]
 pub(super) struct Pointers {
     list: Vec<*const c_char>,
-    strings: Vec<CString>,
+    _strings: Vec<CString>,
 }
 
-// SAFETY: the pointers lead into heap memory of `strings`, which nothing changes and which moves
+// SAFETY: the pointers lead into heap memory of `_strings`, which nothing changes and which moves
 // along with them.
 unsafe impl Send for Pointers {}
 // SAFETY: as above; there is no interior mutability.
@@ -79,11 +77,10 @@ impl Pointers {
             .map(|string| string.as_ptr())
             .chain([ptr::null()])
             .collect();
-        Self { list, strings }
-    }
-
-    pub(super) fn strings(&self) -> &[CString] {
-        &self.strings
+        Self {
+            list,
+            _strings: strings,
+        }
     }
 
     fn as_ptr(&self) -> PointerList {
@@ -228,15 +225,6 @@ pub(super) fn changed_signals() -> Vec<c_int> {
         .filter(|signal| {
             disposition(*signal) != Some(libc::SIG_DFL) || handled_later.contains(signal)
         })
-        .collect()
-}
-
-/// The signals that are ignored, but for SIGPIPE, which the standard library restores in children
-/// by itself.
-pub(super) fn ignored_signals() -> Vec<c_int> {
-    (1..=libc::SIGRTMAX())
-        .filter(|signal| *signal != libc::SIGPIPE)
-        .filter(|signal| disposition(*signal) == Some(libc::SIG_IGN))
         .collect()
 }
 

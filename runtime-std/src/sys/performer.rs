@@ -57,6 +57,7 @@ pub struct Performer {
     syslog: Syslog,
     hooks: Hooks,
     pid: Pid,
+    written: Vec<u8>,
 }
 
 impl std::fmt::Debug for Performer {
@@ -79,7 +80,13 @@ impl Performer {
             syslog: Syslog::default(),
             hooks,
             pid,
+            written: Vec::new(),
         }
+    }
+
+    /// The memory of what was written to a log last, to be read into.
+    pub(crate) fn take_written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written)
     }
 
     /// The socket a FastCGI group shares, if it is open.
@@ -166,7 +173,11 @@ impl Performer {
                 path,
                 create_new,
             } => Left::Answer(self.logs.open(log, path, create_new)),
-            Action::WriteLog { log, data } => self.write_log(log, &data),
+            Action::WriteLog { log, data } => {
+                let left = self.write_log(log, &data);
+                self.written = data;
+                left
+            }
             Action::RotateLog {
                 log,
                 size_bytes,

@@ -35,15 +35,6 @@ pub fn unblock_all() {
     child::unblock_all_signals();
 }
 
-/// Runs something with all signals blocked on this thread: a process forked meanwhile cannot run
-/// the daemon's handlers, which would tell the daemon of signals it was not sent.
-pub fn with_all_blocked<T>(run: impl FnOnce() -> T) -> T {
-    let before = child::block_all_signals();
-    let result = run();
-    child::restore_signals(&before);
-    result
-}
-
 /// One that was delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Delivered {

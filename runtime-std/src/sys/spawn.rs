@@ -7,9 +7,8 @@ use super::slots::Slots;
 use super::users::GroupCache;
 use super::{errno_name, program};
 use std::collections::HashMap;
-use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
+use std::ffi::{CString, OsString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStringExt;
 use visor_core::{Pid, SpawnError, SpawnSpec};
 
 /// Room for the child's few frames between clone and exec.
@@ -24,8 +23,6 @@ pub struct Spawner {
     groups: GroupCache,
     /// Signals that may have a handler or be ignored in the daemon.
     resets: Vec<c_int>,
-    /// Those among them that are ignored, and would be in a program that does not reset them.
-    ignored: Vec<c_int>,
     stack: Box<[u8]>,
     slots: Option<Slots>,
 }
@@ -42,7 +39,6 @@ impl Spawner {
                 .collect(),
             groups: GroupCache::default(),
             resets: child::changed_signals(),
-            ignored: child::ignored_signals(),
             stack: vec![0; STACK_BYTES].into_boxed_slice(),
             slots: Slots::new(),
         }
@@ -94,7 +90,6 @@ impl Spawner {
             umask: spec.umask,
             user,
             resets: self.resets.clone(),
-            ignored: self.ignored.clone(),
             exec_message: format!("supervisor: couldn't exec {argv0}: ").into_bytes(),
         }))
     }
@@ -200,81 +195,8 @@ impl Default for Spawner {
 #[derive(Debug)]
 pub struct Prepared(child::Plan);
 
-impl Prepared {
-    /// The same child as a `Command` that the standard library can start by `posix_spawn`, which
-    /// costs the same however big the daemon is. `None` if the child needs what that cannot do.
-    ///
-    /// All descriptors must be close-on-exec and no signal blocked. An error of the spawn itself
-    /// means that the program could not be executed: [`into_command`](Self::into_command) then
-    /// gives the child that says so.
-    #[must_use]
-    pub fn plain_command(&self) -> Option<std::process::Command> {
-        let plan = &self.0;
-        let changes_user = plan
-            .user
-            .as_ref()
-            .is_some_and(|u| !matches!(u.refused, Some(None)));
-        let program = plan.program.to_bytes();
-        if changes_user || !plan.ignored.is_empty() || !program.contains(&b'/') {
-            return None;
-        }
-        let text = |bytes| OsStr::from_bytes(bytes);
-        let mut command = std::process::Command::new(text(program));
-        let mut words = plan.argv.strings().iter().map(|word| text(word.to_bytes()));
-        command
-            .arg0(words.next()?)
-            .args(words)
-            .env_clear()
-            .process_group(0);
-        for variable in plan.environment.strings() {
-            let bytes = variable.to_bytes();
-            let cut = bytes.iter().position(|b| *b == b'=')?;
-            command.env(text(bytes.get(..cut)?), text(bytes.get(cut + 1..)?));
-        }
-        if let Some((directory, _)) = &plan.directory {
-            command.current_dir(text(directory.to_bytes()));
-        }
-        Some(command)
-    }
-
-    /// Runs something with the file mode creation mask the child is to have, for a child that
-    /// takes over the daemon's.
-    pub fn with_umask<T>(&self, run: impl FnOnce() -> T) -> T {
-        use rustix::fs::Mode;
-        let before = self
-            .0
-            .umask
-            .map(|mask| rustix::process::umask(Mode::from_raw_mode(mask)));
-        let result = run();
-        if let Some(before) = before {
-            rustix::process::umask(before);
-        }
-        result
-    }
-
-    /// The same child for a spawner that goes by way of the standard library's `Command`: what
-    /// that sets up is left aside, the child sets itself up and executes its program.
-    #[must_use]
-    pub fn into_command(self, ends: &TheirEnds) -> std::process::Command {
-        let descriptors = ends.numbers();
-        let mut command = std::process::Command::new("/");
-        let plan = self.0;
-        // SAFETY: between fork and exec, `run` makes system calls and nothing else.
-        unsafe {
-            command.pre_exec(move || {
-                child::run(&child::Start {
-                    plan: &plan,
-                    table: child::Table::Copied(descriptors),
-                })
-            });
-        }
-        command
-    }
-}
-
-/// Why there is no child, from the error of `fork` or `clone`.
-#[must_use]
-pub fn fork_error(error: &std::io::Error) -> SpawnError {
+/// Why there is no child, from the error of `clone`.
+fn fork_error(error: &std::io::Error) -> SpawnError {
     match error.raw_os_error() {
         Some(libc::EAGAIN) => SpawnError::TooManyProcesses,
         Some(number) => SpawnError::Fork(errno_name(number).to_owned()),
@@ -313,3 +235,114 @@ fn c_string(text: &str) -> Result<CString, SpawnError> {
 
 /// A list of C strings as exec wants it is a pointer to pointers.
 pub(super) type PointerList = *const *const c_char;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::pipes::{self, OurEnds};
+    use crate::sys::reap;
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::rc::Rc;
+    use visor_core::{ExitStatus, StdinSpec};
+
+    fn spec(argv: &[&str]) -> SpawnSpec {
+        SpawnSpec {
+            name: "a".to_owned(),
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            path: None,
+            environment: Vec::new(),
+            directory: None,
+            umask: None,
+            user: None,
+            stdin: StdinSpec::Pipe,
+            redirect_stderr: false,
+        }
+    }
+
+    /// Starts a child and reads all it says, which ends when it does: nobody else may have the
+    /// other ends of its pipes.
+    fn said(spawner: &mut Spawner, argv: &[&str]) -> (String, String, ExitStatus) {
+        let (ours, theirs) = pipes::make(None, false).unwrap();
+        let prepared = spawner.prepare(&spec(argv)).unwrap();
+        let pid = spawner.spawn(&prepared, &theirs).unwrap();
+        drop(theirs);
+        let OurEnds {
+            stdin,
+            stdout,
+            stderr,
+        } = ours;
+        drop(stdin);
+        let [out, err] = [stdout, stderr.unwrap()].map(|end| {
+            rustix::fs::fcntl_setfl(&end, rustix::fs::OFlags::empty()).unwrap();
+            let mut text = String::new();
+            let mut file = std::fs::File::from(Rc::into_inner(end).unwrap());
+            file.read_to_string(&mut text).unwrap();
+            text
+        });
+        let status = loop {
+            match reap::one(pid) {
+                Some(status) => break status,
+                None => std::thread::yield_now(),
+            }
+        };
+        (out, err, status)
+    }
+
+    /// Spawners that share the table of descriptors with the child, and that copy it.
+    fn both() -> [Spawner; 2] {
+        let copying = Spawner {
+            slots: None,
+            ..Spawner::new()
+        };
+        let sharing = Spawner::new();
+        assert!(sharing.slots.is_some());
+        [sharing, copying]
+    }
+
+    #[test]
+    fn a_child_has_three_descriptors_however_many_the_daemon_has() {
+        let spares: Vec<_> = (0..200)
+            .map(|_| std::fs::File::open("/dev/null").unwrap())
+            .collect();
+        for spawner in &mut both() {
+            for _ in 0..3 {
+                // The fourth is the shell's, which reads the directory.
+                let list = "cd /proc/self/fd; echo *; readlink 0 | cut -c1-5";
+                let (out, err, status) = said(spawner, &["/bin/sh", "-c", list]);
+                assert_eq!((&*out, &*err), ("0 1 2 3\npipe:\n", ""));
+                assert_eq!(status, ExitStatus::Code(0));
+            }
+        }
+        drop(spares);
+    }
+
+    #[test]
+    fn nothing_of_a_child_stays_open_in_the_daemon() {
+        let mut spawner = Spawner::new();
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        said(&mut spawner, &["/bin/true"]);
+        let before = open();
+        for _ in 0..20 {
+            said(&mut spawner, &["/bin/true"]);
+        }
+        // Other tests of this process may have some of their own.
+        assert!(open() < before + 20, "{before}, then {}", open());
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_executed_says_so_where_its_errors_go() {
+        let name = format!("visor-no-program-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, "neither a script nor a binary").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let program = file.to_str().unwrap();
+        for spawner in &mut both() {
+            let (out, err, status) = said(spawner, &[program]);
+            assert_eq!((&*out, status), ("", ExitStatus::Code(127)));
+            let expected = format!("supervisor: couldn't exec {program}: ENOEXEC\n");
+            assert!(err.starts_with(&expected), "{err}");
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
+}
