@@ -250,8 +250,7 @@ impl Supervisor {
         }
     }
 
-    /// Recordings must know.
-    #[cfg(feature = "serde")]
+    /// Whether what it writes to its standard output is the protocol.
     pub(super) fn is_listener(&self, id: ProcessId) -> bool {
         self.pools.members.contains_key(&id)
     }

@@ -191,9 +191,7 @@ impl Tag {
     const fn has_text(self) -> bool {
         !matches!(
             self,
-            Self::Call
-                | Self::Response
-                | Self::Params
+            Self::Response
                 | Self::Param
                 | Self::Fault
                 | Self::Array

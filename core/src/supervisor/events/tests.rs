@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{AutoRestart, Config, GroupConfig, ProcessConfig};
 use crate::{Boot, Command, ExitStatus, Input, Output, Pid, Stream, Timestamp, UnixTime};
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use alloc::{format, vec};
@@ -405,5 +406,50 @@ fn what_was_held_back_is_said_at_the_end_if_it_is_said_at_all() {
         let heard = world.drain("mail0").into_iter();
         let texts = heard.map(|(_, text)| String::from(text.split_once('\n').unwrap().1));
         assert_eq!(texts.collect::<String>(), told);
+    }
+}
+
+#[test]
+fn bytes_that_are_given_away_go_where_bytes_go_that_are_lent() {
+    let course = |capture_maxbytes, given: bool| {
+        let mut web = program("web");
+        web.stdout.capture_maxbytes = capture_maxbytes;
+        let mut world = World::new(vec![
+            listeners("mail", "PROCESS_LOG,PROCESS_COMMUNICATION", 1),
+            GroupConfig {
+                name: "market".into(),
+                priority: 1,
+                kind: GroupKind::Plain,
+                processes: vec![web.into()],
+            },
+        ]);
+        for (name, text) in [
+            ("mail0", "READY\n"),
+            ("web", "plain\n"),
+            ("web", "<!--XSUPERVISOR:BEGIN-->kept<!--XSUPERVISOR:END-->"),
+            ("web", "after \u{e9}"),
+            ("mail0", "RESULT 2\nOK"),
+            ("mail0", "READY\n"),
+        ] {
+            let (spawn, stream) = (world.children[name], Stream::Stdout);
+            let data = if given {
+                Cow::Owned(text.as_bytes().to_vec())
+            } else {
+                Cow::Borrowed(text.as_bytes())
+            };
+            let input = Input::ChildOutput {
+                spawn,
+                stream,
+                data,
+            };
+            world.tell(input);
+            world.run();
+        }
+        (world.stdin, world.log)
+    };
+    for capture_maxbytes in [0, 100] {
+        let (told, log) = course(capture_maxbytes, true);
+        assert!(told["mail0"].contains("plain") && !log.is_empty());
+        assert_eq!((told, log), course(capture_maxbytes, false));
     }
 }
