@@ -3,14 +3,26 @@
 use super::Header;
 use super::again::Reads;
 use super::mask::Masker;
-use crate::{Input, Supervisor};
+use crate::{Input, Supervisor, Timestamp};
 use alloc::borrow::Cow;
+use core::time::Duration;
+
+/// Output that nothing looks into is kept for those who read the recording if a read is no longer
+/// than this: the last words of a program are.
+const OUTPUT_KEPT_BYTES: usize = 256;
+/// So many such reads are kept in a while: who writes more is no program that has a last word to say,
+/// and its log has it all.
+const OUTPUTS_KEPT_MAX: u32 = 10;
+/// A while.
+const OUTPUTS_KEPT_TIME: Duration = Duration::from_millis(100);
 
 /// Edits one recording: leaves out secrets, if it is a masked one, and what is in it already.
 #[derive(Debug, Default)]
 pub struct Editor {
     masker: Option<Masker>,
     reads: Reads,
+    /// Since when outputs that are kept are counted, and how many there were.
+    kept: (Timestamp, u32),
 }
 
 impl Editor {
@@ -20,7 +32,7 @@ impl Editor {
     pub fn new(masked: bool) -> Self {
         Self {
             masker: masked.then(Masker::default),
-            reads: Reads::default(),
+            ..Self::default()
         }
     }
 
@@ -35,6 +47,18 @@ impl Editor {
     #[must_use]
     pub const fn masks(&self) -> bool {
         self.masker.is_some()
+    }
+
+    /// Whether a read of output is written though nothing looks into it.
+    pub(super) fn keeps(&mut self, now: Timestamp, length: usize) -> bool {
+        if self.masks() || length > OUTPUT_KEPT_BYTES {
+            return false;
+        }
+        if now.saturating_since(self.kept.0) >= OUTPUTS_KEPT_TIME {
+            self.kept = (now, 0);
+        }
+        self.kept.1 = self.kept.1.saturating_add(1);
+        self.kept.1 <= OUTPUTS_KEPT_MAX
     }
 
     /// An input as it is written, and whether it is what its client sent last.
@@ -70,6 +94,19 @@ mod tests {
     use alloc::vec::Vec;
 
     const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn short_outputs_are_kept_so_many_in_a_while_and_never_in_a_masked_recording() {
+        let at = |millis: u64| Timestamp::from_nanos(millis * 1_000_000);
+        let mut editor = Editor::new(false);
+        assert!(!editor.keeps(at(1_000), 257));
+        for number in 0..12 {
+            assert_eq!(editor.keeps(at(1_000), 256), number < 10, "{number}");
+        }
+        assert!(!editor.keeps(at(1_099), 1));
+        assert!(editor.keeps(at(1_100), 1));
+        assert!(!Editor::new(true).keeps(at(1_000), 1));
+    }
 
     #[test]
     fn what_a_client_sends_again_is_not_written_again_and_replayed_all_the_same() {

@@ -51,9 +51,6 @@ use serde::{Deserialize, Serialize};
 /// Version of the recordings this crate writes and reads.
 pub const VERSION: u32 = 3;
 
-/// Output that nothing looks into is kept for those who read the recording if it is no longer than
-/// this: the last words of a program are.
-const OUTPUT_KEPT_BYTES: usize = 256;
 /// One read of a child's output is never longer than this; longer ones are not believed.
 const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 
@@ -144,7 +141,7 @@ impl<'a> Entry<'a> {
             stream,
             data,
         } = input
-            && (editor.masks() || data.len() > OUTPUT_KEPT_BYTES)
+            && !editor.keeps(now.mono, data.len())
             && !supervisor.looks_into(*spawn, *stream)
         {
             let input = Input::ChildOutput {
