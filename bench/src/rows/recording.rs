@@ -220,7 +220,7 @@ fn calls(run: &Run, place: &Place<'_>, method: &str, each: usize) -> io::Result<
 }
 
 fn events(run: &Run, place: &Place<'_>) -> io::Result<Done> {
-    let count = run.size(100_000, 500);
+    let count = run.size(1_000_000, 500);
     let file = place.scratch.path("receipts");
     let options = "stdout_events_enabled=true\n";
     let emitter = run.section("emitter", &format!("emit {count} 0"), 1, options);
