@@ -143,7 +143,8 @@ const DESCRIPTORS: u64 = 65_536;
 
 /// As many as there may be: a daemon that is promised more refuses to start. Root may have more
 /// than it was given.
-fn descriptors() -> u64 {
+#[must_use]
+pub fn descriptors() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let maximum = limit.maximum.unwrap_or(DESCRIPTORS);

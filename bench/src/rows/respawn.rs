@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// One program lives a little over a second, again and again: nothing paces it.
-const LIFE_MILLIS: u64 = 1050;
+pub(super) const LIFE_MILLIS: u64 = 1050;
 
 /// From a program's last act to its successor's first, and the CPU of the daemon for it.
 pub(super) fn respawn(run: &Run) -> io::Result<Vec<Row>> {

@@ -1,11 +1,13 @@
 //! Many programs at once.
 
-use super::{Run, display};
+use super::respawn::LIFE_MILLIS;
+use super::{Run, display, float};
 use crate::report::Row;
 use crate::sides::{Daemon, Scratch, Side, stamps, wait_for};
 use std::io;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use visor_core::xmlrpc::Value;
 
 /// Stop all, then start all, of a thousand programs that exit at once on TERM.
 pub(super) fn stop_and_restart(run: &Run) -> io::Result<Vec<Row>> {
@@ -88,47 +90,93 @@ fn bare(run: &Run, count: usize) -> io::Result<(f64, f64)> {
     Ok((stopped, restarted))
 }
 
-/// Ten thousand programs, on visor only: the reference needs minutes.
+/// Descriptors of a daemon that are no program's.
+const OTHERS: u64 = 300;
+/// Programs that crash beside all those that do nothing.
+const CRASHING: usize = 20;
+
+/// Ten thousand programs, on visor only: the reference needs minutes. Their two outputs are one, so
+/// that each takes two descriptors; where there are not so many, there are fewer programs.
 pub(super) fn ten_thousand(run: &Run) -> io::Result<Vec<Row>> {
+    let room = crate::sides::descriptors().saturating_sub(OTHERS) / 2;
     let count = run.size(10_000, 200);
+    let count = count.min(usize::try_from(room).unwrap_or(count));
     let mut start = Row::new("10,000 programs: exec until all run", "s", false);
-    let mut reload = Row::new(
-        "10,000 programs: reread and update of one that changed",
-        "s",
-        false,
-    );
+    let name = "10,000 programs: reread and update of one that changed";
+    let mut reload = Row::new(name, "ms", false);
+    let mut few = Row::new("CPU per crash and restart beside 100", "ms", false);
+    let mut many = Row::new("CPU per crash and restart beside 10,000", "ms", false);
     let mut stop = Row::new("10,000 programs: shutdown", "s", false);
     for side in run.sides.iter().filter(|side| **side != Side::Reference) {
-        let scratch = Scratch::new()?;
-        let file = scratch.path("stamps");
-        let many = run.section("p", &format!("up {}", display(&file)), count, "");
-        let one =
-            |code: &str| run.section("one", "up /dev/null", 1, &format!("exitcodes={code}\n"));
-        let daemon = Daemon::start(&run.programs, *side, &scratch, &(many.clone() + &one("0")))?;
-        let last = wait_for("all stamps", || {
-            let all = stamps(&file);
-            (all.len() >= count)
-                .then(|| all.into_iter().max())
-                .flatten()
-        })?;
-        start.push(side.name(), super::secs(last.saturating_sub(daemon.begun)));
-        let config = scratch.path("bench.conf");
-        let text = std::fs::read_to_string(&config)?.replace("exitcodes=0", "exitcodes=1");
-        std::fs::write(&config, text)?;
-        let mut client = daemon.connect()?;
-        wait_for("RUNNING", || {
-            (client.count("RUNNING").ok()? == count + 1).then_some(())
-        })?;
-        let begun = Instant::now();
-        client.call("supervisor.reloadConfig", &[])?;
-        let name = || visor_core::xmlrpc::Value::Str("one".to_owned());
-        client.call("supervisor.stopProcessGroup", &[name()])?;
-        client.call("supervisor.removeProcessGroup", &[name()])?;
-        client.call("supervisor.addProcessGroup", &[name()])?;
-        reload.push(side.name(), begun.elapsed().as_secs_f64());
-        let begun = Instant::now();
-        daemon.stop()?;
-        stop.push(side.name(), begun.elapsed().as_secs_f64());
+        few.push(
+            side.name(),
+            beside(run, *side, run.size(100, 10))?.crash_millis,
+        );
+        let found = beside(run, *side, count)?;
+        start.push(side.name(), found.start_secs);
+        reload.push(side.name(), found.reload_millis);
+        many.push(side.name(), found.crash_millis);
+        stop.push(side.name(), found.stop_secs);
     }
-    Ok(vec![start, reload, stop])
+    start.note = format!("{count} programs, as many as there are descriptors for");
+    Ok(vec![start, reload, few, many, stop])
+}
+
+/// What some things cost a daemon that has many programs.
+struct Beside {
+    start_secs: f64,
+    reload_millis: f64,
+    crash_millis: f64,
+    stop_secs: f64,
+}
+
+fn beside(run: &Run, side: Side, count: usize) -> io::Result<Beside> {
+    let scratch = Scratch::new()?;
+    let (file, lives) = (scratch.path("stamps"), scratch.path("lives"));
+    let idle = format!("up {}", display(&file));
+    let idle = run.section("p", &idle, count, "redirect_stderr=true\n");
+    let crash = format!("live {} {LIFE_MILLIS} 1", display(&lives));
+    let options = "redirect_stderr=true\nautorestart=true\nautostart=false\n";
+    let crash = run.section("crash", &crash, CRASHING, options);
+    let one = run.section("one", "up /dev/null", 1, "exitcodes=0\n");
+    let daemon = Daemon::start(&run.programs, side, &scratch, &(idle + &crash + &one))?;
+    let last = wait_for("all stamps", || {
+        let all = stamps(&file);
+        (all.len() >= count)
+            .then(|| all.into_iter().max())
+            .flatten()
+    })?;
+    let start_secs = super::secs(last.saturating_sub(daemon.begun));
+    let config = scratch.path("bench.conf");
+    let text = std::fs::read_to_string(&config)?.replace("exitcodes=0", "exitcodes=1");
+    std::fs::write(&config, text)?;
+    let mut client = daemon.connect()?;
+    wait_for("RUNNING", || {
+        (client.count("RUNNING").ok()? == count + 1).then_some(())
+    })?;
+    let name = |name: &str| Value::Str(name.to_owned());
+    let begun = Instant::now();
+    client.call("supervisor.reloadConfig", &[])?;
+    client.call("supervisor.stopProcessGroup", &[name("one")])?;
+    client.call("supervisor.removeProcessGroup", &[name("one")])?;
+    client.call("supervisor.addProcessGroup", &[name("one")])?;
+    let reload_millis = begun.elapsed().as_secs_f64() * 1000.0;
+    client.call("supervisor.startProcessGroup", &[name("crash")])?;
+    let lived = |least: usize| {
+        wait_for("lives", || {
+            let lived = stamps(&lives).len() / 2;
+            (lived >= least).then_some(lived)
+        })
+    };
+    let before = (lived(CRASHING)?, daemon.cpu_nanos());
+    let after = (lived(before.0 + CRASHING * 5)?, daemon.cpu_nanos());
+    let crash_millis = (after.1 - before.1) / float(after.0 - before.0) / 1e6;
+    let begun = Instant::now();
+    daemon.stop()?;
+    Ok(Beside {
+        start_secs,
+        reload_millis,
+        crash_millis,
+        stop_secs: begun.elapsed().as_secs_f64(),
+    })
 }
