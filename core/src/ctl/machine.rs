@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Timestamp,
     http::client::{ReceiveError, basic_authorization},
-    xmlrpc::{Decoder, Limits, Message, Value, encode},
+    xmlrpc::{Limits, Message, Value, decode_within, encode},
 };
 use alloc::{
     boxed::Box,
@@ -356,9 +356,7 @@ impl Ctl {
             }
             None => return self.fail_at(&Failure::Receive(ReceiveError::Malformed), checking),
         }
-        let mut decoder = Decoder::new(answer_limits());
-        let message = decoder.feed(&pending.body).and_then(|()| decoder.finish());
-        let result = match message {
+        let result = match decode_within(&pending.body, answer_limits()) {
             Ok(Message::Response(value)) => Ok(value),
             Ok(Message::Fault { code, text }) => Err((code, text)),
             Ok(Message::Call { .. }) | Err(_) => {

@@ -86,7 +86,19 @@ impl core::error::Error for DecodeError {}
 /// # Errors
 /// What is wrong with the document.
 pub fn decode(document: &[u8]) -> Result<Message, DecodeError> {
-    let mut decoder = Decoder::new(Limits::default());
+    decode_within(document, Limits::default())
+}
+
+/// Reads a whole document. Answers in the form in which they are written here and by Python are
+/// read many times as fast as any other document.
+///
+/// # Errors
+/// What is wrong with the document.
+pub fn decode_within(document: &[u8], limits: Limits) -> Result<Message, DecodeError> {
+    if let Some(message) = super::canonical::read(document, limits) {
+        return Ok(message);
+    }
+    let mut decoder = Decoder::new(limits);
     decoder.feed(document)?;
     decoder.finish()
 }
@@ -499,7 +511,7 @@ const FEW_MEMBERS: usize = 32;
 
 /// A repeated member has the place of the first and the value of the last, as in Python's dict.
 /// Through an index, so that a struct of many members costs no more than its size.
-fn unique(members: Vec<(Name, Value)>) -> Vec<(Name, Value)> {
+pub(super) fn unique(members: Vec<(Name, Value)>) -> Vec<(Name, Value)> {
     let is_repeated = |(at, (name, _)): (usize, &(Name, Value))| {
         let before = members.get(..at).unwrap_or_default();
         before.iter().any(|(known, _)| known == name)

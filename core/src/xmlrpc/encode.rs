@@ -32,11 +32,12 @@ pub fn fault_into(out: &mut Vec<u8>, code: i64, fault: &str) {
 }
 
 /// What stands before and behind the result of a call.
-const RESPONSE_HEAD: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
-const RESPONSE_TAIL: &str = "</param>\n</params>\n</methodResponse>\n";
+pub(super) const RESPONSE_HEAD: &str =
+    "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n";
+pub(super) const RESPONSE_TAIL: &str = "</param>\n</params>\n</methodResponse>\n";
 
-const ARRAY_HEAD: &str = "<value><array><data>\n";
-const ARRAY_TAIL: &str = "</data></array></value>\n";
+pub(super) const ARRAY_HEAD: &str = "<value><array><data>\n";
+pub(super) const ARRAY_TAIL: &str = "</data></array></value>\n";
 
 /// How much of a long result makes a piece: what one write to a client takes, and what the
 /// allocator gives and takes back without asking the system.

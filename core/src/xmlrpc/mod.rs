@@ -11,13 +11,14 @@
 
 #[cfg(test)]
 mod bounds;
+mod canonical;
 #[cfg(test)]
 mod cases;
 mod decode;
 mod encode;
 
 pub(crate) use decode::number::py_int;
-pub use decode::{DecodeError, Decoder, Limits, decode};
+pub use decode::{DecodeError, Decoder, Limits, decode, decode_within};
 pub(crate) use encode::{Writer, Written, append_value, fault_value, py_float};
 pub use encode::{encode, encode_into, fault_into, response_into};
 

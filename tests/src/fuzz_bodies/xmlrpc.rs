@@ -1,7 +1,13 @@
 //! A document means the same however it is cut, and what is written of it reads back.
 
 use super::{cuts, seeded};
-use visor_core::xmlrpc::{DecodeError, Decoder, Limits, Message, decode, encode};
+use visor_core::xmlrpc::{DecodeError, Decoder, Limits, Message, decode, decode_within, encode};
+
+const LIMITS: Limits = Limits {
+    depth: 16,
+    bytes: 1 << 20,
+    values: 1000,
+};
 
 /// The first byte decides the cuts, the rest is a document.
 ///
@@ -10,6 +16,7 @@ use visor_core::xmlrpc::{DecodeError, Decoder, Limits, Message, decode, encode};
 pub fn run(data: &[u8]) {
     let (seed, document) = seeded(data);
     let [whole, single, pieces] = cuts(document, seed).map(|reads| read(&reads));
+    assert_eq!(shown(&whole), shown(&decode_within(document, LIMITS)));
     assert_eq!(shown(&whole), shown(&single));
     assert_eq!(shown(&whole), shown(&pieces));
     if let Ok(message) = whole {
@@ -22,11 +29,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn read(reads: &[&[u8]]) -> Result<Message, DecodeError> {
-    let mut decoder = Decoder::new(Limits {
-        depth: 16,
-        bytes: 1 << 20,
-        values: 1000,
-    });
+    let mut decoder = Decoder::new(LIMITS);
     for read in reads {
         decoder.feed(read)?;
     }
@@ -61,6 +64,14 @@ mod tests {
                 b"<value><base64>AAEC</base64></value>",
                 b"<value><nil/></value>",
                 b"<!-- c -->",
+                b"<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n",
+                b"</param>\n</params>\n</methodResponse>\n",
+                b"<value><string>a&lt;b</string></value>\n",
+                b"<value><struct>\n<member>\n<name>n</name>\n",
+                b"</member>\n</struct></value>\n",
+                b"<value><array><data>\n",
+                b"</data></array></value>\n",
+                b"<value><boolean>1</boolean></value>\n",
                 b"<!DOCTYPE x>",
                 b" \n",
             ],
