@@ -161,7 +161,10 @@ impl Supervisor {
             }
             session.outgoing.push(more);
         }
-        session.outgoing.flush(conn, &mut self.out);
+        if session.outgoing.flush(conn, &mut self.out) {
+            // What is followed may have been silent for long: the time to take it begins now.
+            session.since = now.mono;
+        }
         session.enter_phase(now.mono);
         let kept = session.http.buffered() + session.outgoing.waiting();
         self.clients.kept_bytes = self.clients.kept_bytes.saturating_sub(session.kept_bytes) + kept;

@@ -91,7 +91,8 @@ struct Session {
     outgoing: Outgoing,
     /// Whether the runtime reads from it.
     reading: bool,
-    /// Since when it is in the phase it is in: idle, sending a request, being closed.
+    /// Since when it is in the phase it is in: idle, sending a request, being closed; or since when it
+    /// has something to take.
     since: Timestamp,
     phase: Phase,
     /// What it counts for in [`Clients::kept_bytes`].

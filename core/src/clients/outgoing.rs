@@ -32,16 +32,18 @@ impl Outgoing {
         }
     }
 
-    /// Hands on what the runtime may have now.
-    pub(super) fn flush(&mut self, conn: ConnId, out: &mut VecDeque<Action>) {
+    /// Hands on what the runtime may have now; whether that was something.
+    pub(super) fn flush(&mut self, conn: ConnId, out: &mut VecDeque<Action>) -> bool {
         if self.in_flight {
-            return;
+            return false;
         }
-        if let Some(data) = self.slice() {
-            self.waiting = self.waiting.saturating_sub(data.len());
-            self.in_flight = true;
-            out.push_back(Action::SendConn { conn, data });
-        }
+        let Some(data) = self.slice() else {
+            return false;
+        };
+        self.waiting = self.waiting.saturating_sub(data.len());
+        self.in_flight = true;
+        out.push_back(Action::SendConn { conn, data });
+        true
     }
 
     /// The next bytes. A piece that is small enough is handed on as it is.

@@ -138,10 +138,9 @@ fn distance(name: &str, known: &str) -> usize {
             let next = j.saturating_add(1);
             let mut best = at(&last, next).min(at(&row, j)).saturating_add(1);
             best = best.min(at(&last, j).saturating_add(usize::from(a != b)));
-            let swapped = i > 0
-                && j > 0
-                && name.get(i.saturating_sub(1)) == Some(b)
-                && known.get(j.saturating_sub(1)) == Some(a);
+            // Nothing is before the first.
+            let swapped =
+                name.get(i.wrapping_sub(1)) == Some(b) && known.get(j.wrapping_sub(1)) == Some(a);
             if swapped {
                 best = best.min(at(&before_last, j.saturating_sub(1)).saturating_add(1));
             }
@@ -199,5 +198,16 @@ mod tests {
         assert_eq!(distance("abc", "acb"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("ab", "b"), 1);
+        assert_eq!(distance("ab", "ba"), 1);
+        // Only one of the two is where the other was.
+        assert_eq!(distance("xa", "ay"), 2);
+        assert_eq!(distance("ax", "ya"), 2);
+    }
+
+    #[test]
+    fn names_of_unusual_length_are_not_compared() {
+        let of = |length: usize| distance(&"a".repeat(length), "a");
+        assert_eq!((of(63), of(64)), (62, 63));
+        assert_eq!((of(65), of(66)), (usize::MAX, usize::MAX));
     }
 }

@@ -45,7 +45,8 @@ mod servers;
 mod show;
 #[cfg(feature = "ini")]
 mod store;
-#[cfg(all(test, feature = "ini"))]
+#[cfg(test)]
+#[cfg(feature = "ini")]
 mod tests;
 #[cfg(feature = "ini")]
 mod values;

@@ -1,20 +1,11 @@
 //! What the daemon says of itself, and where.
 
 use super::*;
-use crate::config::{Config, LogTarget};
-use crate::{Boot, LogLevel, Pid, Timestamp, UnixTime};
+use crate::config::{Config, GroupConfig, GroupKind, LogTarget, ProcessConfig};
+use crate::{Boot, LogLevel, Pid, RecordingEnd, Timestamp, UnixTime};
 use alloc::{string::String, vec, vec::Vec};
 
-/// The lines that a daemon shows on its terminal, and those in its log, once it is up and has read
-/// its configuration again, of which these things are said.
-fn said(
-    silent: bool,
-    foreground: bool,
-    messages: &[(LogLevel, &str)],
-) -> (Vec<String>, Vec<String>) {
-    let mut config = Config::default();
-    config.supervisord.silent = silent;
-    config.supervisord.logfile = LogTarget::File("/log".into());
+fn daemon(config: Config, foreground: bool) -> (Supervisor, Now) {
     let boot = Boot {
         pid: Pid(1),
         seed: [0; 32],
@@ -26,8 +17,37 @@ fn said(
         wall: UnixTime::from_secs(1_001),
         utc_offset_secs: 0,
     };
-    let mut core = Supervisor::new(config.clone(), boot, now);
+    let mut core = Supervisor::new(config, boot, now);
     core.handle_input(now, Input::PidfileWritten { result: Ok(()) });
+    (core, now)
+}
+
+/// Lines on the terminal, lines in the log, and whether it is shown how far a start has come.
+fn output(core: &mut Supervisor) -> (Vec<String>, Vec<String>, bool) {
+    let (mut shown, mut logged, mut progress) = (vec![], vec![], false);
+    let text = |data: Vec<u8>| String::from_utf8(data).unwrap();
+    while let Output::Action(action) = core.poll_output() {
+        progress |= matches!(action, Action::ShowProgress(_));
+        if let Action::ShowLine { line, .. } = action {
+            shown.push(text(line));
+        } else if let Action::WriteLog { data, .. } = action {
+            logged.push(text(data));
+        }
+    }
+    (shown, logged, progress)
+}
+
+/// The lines that a daemon shows on its terminal, and those in its log, once it is up and has read
+/// its configuration again, of which these things are said.
+fn said(
+    silent: bool,
+    foreground: bool,
+    messages: &[(LogLevel, &str)],
+) -> (Vec<String>, Vec<String>) {
+    let mut config = Config::default();
+    config.supervisord.silent = silent;
+    config.supervisord.logfile = LogTarget::File("/log".into());
+    let (mut core, now) = daemon(config.clone(), foreground);
     core.handle_input(now, Input::Command(Command::Reread));
     let messages = messages.iter();
     let messages = messages.map(|(level, text)| (*level, String::from(*text)));
@@ -37,15 +57,7 @@ fn said(
     };
     let result = Ok(alloc::boxed::Box::new(read));
     core.handle_input(now, Input::ConfigRead { result });
-    let (mut shown, mut logged) = (vec![], vec![]);
-    let text = |data: Vec<u8>| String::from_utf8(data).unwrap();
-    while let Output::Action(action) = core.poll_output() {
-        if let Action::ShowLine { line, .. } = action {
-            shown.push(text(line));
-        } else if let Action::WriteLog { data, .. } = action {
-            logged.push(text(data));
-        }
-    }
+    let (shown, logged, _) = output(&mut core);
     (shown, logged)
 }
 
@@ -75,4 +87,46 @@ fn what_is_doubtful_about_a_configuration_is_logged_when_it_is_read_again() {
     assert!(logged.contains("WARN hardly meant\n"), "{logged}");
     assert!(logged.contains(" wrong\n"), "{logged}");
     assert!(!logged.contains("Included"), "{logged}");
+}
+
+#[test]
+fn how_far_a_start_has_come_is_for_who_sits_at_the_terminal() {
+    for foreground in [true, false] {
+        let programs = (0..12).map(|n| ProcessConfig::new(&alloc::format!("p{n}"), "/bin/p"));
+        let config = Config {
+            groups: vec![GroupConfig {
+                name: "g".into(),
+                priority: 999,
+                kind: GroupKind::Plain,
+                processes: programs.map(Into::into).collect(),
+            }],
+            ..Config::default()
+        };
+        let (mut core, _) = daemon(config, foreground);
+        let (_, _, progress) = output(&mut core);
+        assert_eq!(progress, foreground);
+    }
+}
+
+#[test]
+fn why_a_recording_ends_is_logged() {
+    let mut config = Config::default();
+    config.supervisord.logfile = LogTarget::File("/log".into());
+    for (end, line) in [
+        (
+            RecordingEnd::Full { bytes_max: 5 },
+            "the recording has its maximal size of 5 bytes and ends here\n",
+        ),
+        (
+            RecordingEnd::Failed {
+                error: "EIO".into(),
+            },
+            "the recording ends here, it could not be written: EIO\n",
+        ),
+    ] {
+        let (mut core, now) = daemon(config.clone(), false);
+        core.handle_input(now, Input::RecordingEnded { end });
+        let (_, logged, _) = output(&mut core);
+        assert!(logged.last().unwrap().ends_with(line), "{logged:?}");
+    }
 }

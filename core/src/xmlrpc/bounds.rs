@@ -133,3 +133,20 @@ fn a_document_can_be_appended_to_what_is_there() {
     encode_into(&mut out, &message);
     assert_eq!(out, format!("head{}", encode(&message)).into_bytes());
 }
+
+#[test]
+fn what_no_document_may_hold_is_replaced_even_where_there_is_nothing_else() {
+    for (text, written) in [
+        ("\u{1}", "\u{fffd}"),
+        ("\u{ffff}", "\u{fffd}"),
+        ("&", "&amp;"),
+        ("\t", "\t"),
+        ("plain", "plain"),
+    ] {
+        let mut out = Vec::new();
+        response_into(&mut out, &Value::from(text));
+        let out = String::from_utf8(out).expect("text");
+        let element = format!("<string>{written}</string>");
+        assert!(out.contains(&element), "{out}");
+    }
+}

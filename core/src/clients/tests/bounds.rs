@@ -22,11 +22,7 @@ fn waiting(daemon: &Daemon, conn: ConnId) -> usize {
 
 #[test]
 fn who_takes_nothing_is_answered_up_to_a_bound() {
-    for (before, answered) in [
-        (UNSENT_BYTES_MAX, true),
-        (UNSENT_BYTES_MAX + 1, false),
-        (UNSENT_BYTES_MAX + 2, false),
-    ] {
+    for (before, answered) in [(1_048_576, true), (1_048_577, false), (1_048_578, false)] {
         let mut daemon = web();
         let conn = stuck(&mut daemon, before);
         daemon.send(conn, &request("GET", "/ok.html", &[], None));
@@ -118,4 +114,22 @@ fn logs_are_not_followed_by_asking_for_their_head() {
     let conn = daemon.connect();
     daemon.send(conn, &request("HEAD", "/logtail/web", &[], None));
     assert!(daemon.received(conn).contains("400 Bad Request"));
+}
+
+#[test]
+fn who_is_at_a_bound_stays() {
+    let all = super::super::ALL_BYTES_MAX;
+    for (own, of_all, goes) in [
+        (WAITING_BYTES_MAX + 1, all, false),
+        (WAITING_BYTES_MAX, all + 1, false),
+        (WAITING_BYTES_MAX + 1, all + 1, true),
+    ] {
+        let mut daemon = web();
+        let conn = stuck(&mut daemon, own);
+        let clients = &mut daemon.core.clients;
+        let counted = clients.sessions[&conn].kept_bytes;
+        clients.kept_bytes = of_all - own + counted;
+        daemon.send(conn, b"\n");
+        assert_eq!(daemon.conns[&conn].is_closed, goes, "{own} {of_all}");
+    }
 }

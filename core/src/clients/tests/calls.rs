@@ -427,6 +427,9 @@ fn nothing_follows_the_end() {
     daemon.send(conn, &request("GET", "/ok.html", &[], None));
     assert!(daemon.received(conn).is_empty());
     assert_eq!(daemon.deadline, None);
+    let log = daemon.files["/log/main"].clone();
+    daemon.tell(Input::Signal(crate::Signal::TERM));
+    assert_eq!(daemon.files["/log/main"], log);
 }
 
 #[test]

@@ -95,10 +95,7 @@ fn a_log_that_is_opened_anew_goes_on_where_it_was() {
 
 #[test]
 fn a_page_is_behind_when_more_than_so_much_waits_for_it() {
-    for (waiting, told) in [
-        (super::super::watch::BEHIND_BYTES, true),
-        (super::super::watch::BEHIND_BYTES + 1, false),
-    ] {
+    for (waiting, told) in [(262_144, true), (262_145, false)] {
         let mut daemon = web();
         let conn = daemon.connect();
         daemon.send(conn, &request("GET", "/events", &[], None));
@@ -133,4 +130,81 @@ fn calls_in_a_row_have_results_up_to_a_bound() {
         let shown = format!("{begun:?}");
         assert!(shown.contains(text), "{shown}");
     }
+}
+
+#[test]
+fn a_log_that_is_silent_for_long_is_followed_all_the_same() {
+    let (mut daemon, conn) = followed();
+    daemon.advance(SECOND * 3600);
+    daemon.output("web", b"second\n");
+    assert_eq!(daemon.received(conn), "7\r\nsecond\n\r\n");
+    assert!(!daemon.conns[&conn].is_closed);
+    let page = daemon.connect();
+    daemon.send(page, &request("GET", "/events", &[], None));
+    daemon.received(page);
+    daemon.advance(SECOND * 3600);
+    daemon.call("supervisor.stopProcess", &["web".into()]);
+    assert!(daemon.received(page).contains("event: process"));
+    assert!(!daemon.conns[&page].is_closed);
+}
+
+#[test]
+fn a_follower_that_takes_nothing_is_let_go_after_half_an_hour() {
+    let (mut daemon, conn) = followed();
+    daemon.conns.get_mut(&conn).unwrap().is_stuck = true;
+    daemon.output("web", b"second\n");
+    daemon.advance(SECOND * (30 * 60 - 1));
+    assert!(!daemon.conns[&conn].is_closed);
+    daemon.advance(SECOND);
+    assert!(daemon.conns[&conn].is_closed);
+}
+
+#[test]
+fn a_follower_gets_as_much_of_the_end_as_it_asks_for() {
+    let mut daemon = web();
+    let log = (0..2_000_000_u32).map(|at| b'a' + u8::try_from(at % 26).unwrap());
+    daemon.files.insert("/log/web-web".into(), log.collect());
+    let mut first = |query: &str| {
+        let target = format!("/logtail/web{query}");
+        let answer = daemon.get(&target, &[]);
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (length, _) = body.split_once("\r\n").unwrap();
+        usize::from_str_radix(length, 16).unwrap()
+    };
+    assert_eq!(first(""), 1024);
+    assert_eq!(first("?limit=10"), 10);
+    assert_eq!(first("?limit=0"), 1);
+    assert_eq!(first("?limit=nonsense"), 1024);
+    assert_eq!(first("?limit=1048576"), 1_048_576);
+    assert_eq!(first("?limit=1048577"), 1_048_576);
+    // As much is read at once, whatever runtimes read.
+    assert!(crate::READ_BYTES_MAX >= 1_048_576);
+}
+
+#[test]
+fn what_a_removed_process_lets_go_on_is_told_at_once() {
+    let mut daemon = Daemon::new(&[("web", "web"), ("g", "a")]);
+    let page = daemon.connect();
+    daemon.send(page, &request("GET", "/events", &[], None));
+    daemon.late = Some(vec![]);
+    let call = |name: &str, wait: bool| {
+        Value::Struct(vec![
+            ("methodName".into(), "supervisor.startProcess".into()),
+            (
+                "params".into(),
+                Value::Array(vec![name.into(), wait.into()]),
+            ),
+        ])
+    };
+    let calls = Value::Array(vec![call("web", true), call("g:a", false)]);
+    daemon.begin_call("system.multicall", &[calls]);
+    let params = ["web".into()];
+    assert_eq!(
+        daemon.call("supervisor.removeProcessGroup", &params),
+        "true"
+    );
+    daemon.received(page);
+    // The first call is over, and the second has begun.
+    daemon.catch_up();
+    assert!(daemon.received(page).contains("STARTING"));
 }

@@ -413,3 +413,21 @@ fn the_log_page_shows_whose_log_and_which_it_is() {
         assert!(page.contains(&tab(shown)) && !page.contains(&tab(other)));
     }
 }
+
+#[test]
+fn the_log_page_shows_as_much_as_it_is_asked_for() {
+    let mut daemon = web();
+    daemon
+        .files
+        .insert("/log/web-web".into(), vec![b'x'; 2_000_000]);
+    let mut note = |limit: &str| {
+        let target = format!("/tail.html?processname=web{limit}");
+        let page = daemon.get(&target, &[]);
+        let (_, note) = page.split_once("id=\"note\">").unwrap();
+        String::from(note.split(" of ").next().unwrap())
+    };
+    assert_eq!(note(""), "The last 65536");
+    assert_eq!(note("&limit=2000"), "The last 2000");
+    assert_eq!(note("&limit=5"), "The last 1024");
+    assert_eq!(note("&limit=1048577"), "The last 1048576");
+}

@@ -8,6 +8,7 @@ fn expanded(format: &str) -> String {
             ("here", Value::Text("/h")),
             ("process_num", Value::Number(5)),
             ("n", Value::Number(-3)),
+            ("zero", Value::Number(0)),
             ("ten", Value::Number(10)),
             ("many", Value::Number(1_234_567)),
             ("letter", Value::Text("é")),
@@ -47,6 +48,7 @@ fn numbers_are_formatted_as_python_does() {
         ("%(process_num)0 5d", " 0005"),
         ("%(process_num)ld", "5"),
         ("%(process_num).0d", "5"),
+        ("%(zero)f %(zero)d", "0.000000 0"),
         ("%(process_num)-5c|", "\u{5}    |"),
         ("%(process_num)#X", "0X5"),
         ("%(ten)X", "A"),
@@ -128,7 +130,7 @@ fn unknown_names_list_what_there_is() {
     assert_eq!(
         expanded("%(a(b)c)s"),
         "Format string '%(a(b)c)s' for 'x.y' contains names ('a(b)c') which cannot be expanded. \
-         Available names: here, letter, many, n, process_num, smile, ten"
+         Available names: here, letter, many, n, process_num, smile, ten, zero"
     );
 }
 

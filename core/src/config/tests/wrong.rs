@@ -1,8 +1,8 @@
 //! What is refused, in the words of the reference; and what is at a bound.
 
 use super::super::schema::Kind;
-use super::super::{GroupKind, Need, ServerAddress};
-use super::machine::{MAIN, Machine, config, error, read};
+use super::super::{GroupKind, LoadOptions, Loader, LogTarget, Need, ServerAddress};
+use super::machine::{MAIN, Machine, config, error, options, read};
 use alloc::borrow::ToOwned as _;
 use alloc::string::{String, ToString as _};
 use alloc::{format, vec::Vec};
@@ -170,4 +170,93 @@ user=%(ENV_HOME)s
 fn kinds_of_values_have_names() {
     assert_eq!(Kind::ByteSize.describe(), "byte size");
     assert_eq!(Kind::Integer.describe(), "integer");
+}
+
+#[test]
+fn what_is_wrong_with_events_is_said_once() {
+    let with = |events: &str| format!("[supervisord]\n[eventlistener:x]\ncommand=x\n{events}\n");
+    let count = |text: &str| read(text).expect_err("an error").all().count();
+    assert_eq!(count(&with("events=%(nonsense)s")), 1);
+    assert_eq!(count(&with("events=NONSENSE")), 1);
+    let none = "[eventlistener:x] section requires an \"events\" line";
+    assert_eq!(error(&with("")), none);
+}
+
+#[test]
+fn a_socket_belongs_to_its_programs_user_unless_that_is_ours() {
+    let text = "[supervisord]\n[fcgi-program:x]\ncommand=x\nsocket=unix:///s\nuser=web\n";
+    let owner = |uid: u32| {
+        let options = LoadOptions { uid, ..options() };
+        let mut machine = Machine::with(&[(MAIN, text)]);
+        let loaded = machine.run(Loader::new(options)).expect("a configuration");
+        let GroupKind::Fcgi(socket) = &loaded.config.groups[0].kind else {
+            panic!("no socket")
+        };
+        let ServerAddress::Unix { owner, .. } = &socket.address else {
+            panic!("another socket")
+        };
+        owner.as_ref().map(|owner| (owner.uid, owner.gid))
+    };
+    assert_eq!(owner(0), Some((33, Some(34))));
+    assert_eq!(owner(33), None);
+    for option in ["socket_owner=web", "socket_mode=0700"] {
+        let text =
+            format!("[supervisord]\n[fcgi-program:x]\ncommand=x\nsocket=tcp://h:1\n{option}\n");
+        let wrong = "socket_owner and socket_mode params should only be used with a Unix domain socket in [fcgi-program:x] socket";
+        assert_eq!(error(&text), wrong);
+    }
+}
+
+#[test]
+fn the_place_of_a_byte_that_is_no_text_is_its_line() {
+    let mut machine = Machine::with(&[(MAIN, "[a]\n\nb=")]);
+    let bytes = &mut machine.files.get_mut(MAIN).unwrap().bytes;
+    bytes.extend(b"\xff");
+    let error = machine.read().expect_err("no text");
+    assert_eq!(error.place().map(|place| place.line), Some(3));
+}
+
+#[test]
+fn variables_of_the_daemon_are_for_its_programs_too() {
+    let text = "[supervisord]\nenvironment=WHERE=/opt\nlogfile=~/log\n[program:a]\ncommand=%(ENV_WHERE)s/a\n";
+    let config = config(text);
+    assert_eq!(config.groups[0].processes[0].command, "/opt/a");
+    assert_eq!(
+        config.supervisord.logfile,
+        LogTarget::File("/root/log".into())
+    );
+}
+
+#[test]
+fn patterns_of_further_files_are_separated_by_any_space() {
+    let main = "[supervisord]\n[include]\nfiles=/b*   c*\n";
+    let files = [
+        (MAIN, main),
+        ("/b1", "[program:b]\ncommand=b\n"),
+        ("/etc/c", "[program:c]\ncommand=c\n"),
+    ];
+    let mut machine = Machine::with(&files);
+    let loaded = machine.read().expect("a configuration");
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.config.groups.len(), 2);
+}
+
+#[test]
+fn the_built_in_interface_takes_no_arguments_where_there_is_a_server() {
+    let interface = "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n";
+    let with =
+        |server: &str, argument: &str| format!("[supervisord]\n{server}{interface}{argument}");
+    let server = "[unix_http_server]\nfile=/s\n";
+    let wrong = "Could not make supervisor rpc interface";
+    assert_eq!(error(&with(server, "a=1\n")), wrong);
+    assert_eq!(config(&with("", "a=1\n")).rpc_interfaces, ["supervisor"]);
+    assert_eq!(config(&with(server, "")).rpc_interfaces, ["supervisor"]);
+    // What [DEFAULT] says is an argument as well.
+    let default = format!("[DEFAULT]\na=1\n{}", with(server, ""));
+    assert_eq!(error(&default), wrong);
+    let own = format!(
+        "[DEFAULT]\nsupervisor.rpcinterface_factory=x\n{}",
+        with(server, "")
+    );
+    assert_eq!(config(&own).rpc_interfaces, ["supervisor"]);
 }

@@ -118,13 +118,14 @@ pub(crate) struct Rewritten {
 impl Rewritten {
     /// Where a piece of the file is now.
     pub(crate) fn moved(&self, range: &Range<usize>) -> Range<usize> {
-        let moved = |at: usize| {
-            let before = self.edits.range(..(at, 0));
+        let moved = |at: usize, until: (usize, usize)| {
+            let before = self.edits.range(..until);
             before.fold(at, |moved, ((start, end), new)| {
                 moved + new.len() - (end - start)
             })
         };
-        moved(range.start)..moved(range.end)
+        // What was added behind its last word is a part of it.
+        moved(range.start, (range.start, 0))..moved(range.end, (range.end, range.end + 1))
     }
 }
 
