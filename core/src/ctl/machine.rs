@@ -347,20 +347,19 @@ impl Ctl {
             return;
         };
         self.end_progress();
-        let checking = pending.then == Then::Check;
         match pending.status {
             Some((200, _)) => {}
             Some((401, _)) => return self.unauthorized(),
             Some((status, reason)) => {
-                return self.fail_at(&Failure::Status(status, reason), checking);
+                return self.fail_at(&Failure::Status(status, reason), false);
             }
-            None => return self.fail_at(&Failure::Receive(ReceiveError::Malformed), checking),
+            None => return self.fail_at(&Failure::Receive(ReceiveError::Malformed), false),
         }
         let result = match decode_within(&pending.body, answer_limits()) {
             Ok(Message::Response(value)) => Ok(value),
             Ok(Message::Fault { code, text }) => Err((code, text)),
             Ok(Message::Call { .. }) | Err(_) => {
-                return self.fail_at(&Failure::NotXmlRpc, checking);
+                return self.fail_at(&Failure::NotXmlRpc, false);
             }
         };
         self.answer(pending.method, pending.then, result);

@@ -60,8 +60,6 @@ enum Element {
 /// What is known of a call so far.
 #[derive(Debug, Default)]
 struct Scope {
-    /// How many elements are around it.
-    depth: usize,
     method: Vec<u8>,
     /// The member in hand is called `methodName`.
     in_method: bool,
@@ -100,7 +98,8 @@ impl Call {
                     self.element(&tag);
                     return;
                 }
-                if tag.len() < NAME_BYTES_MAX || *byte == b'/' {
+                // Of a long one the beginning counts, and its last byte.
+                if tag.len() < NAME_BYTES_MAX {
                     tag.push(*byte);
                 } else if let Some(last) = tag.last_mut() {
                     *last = *byte;
@@ -164,10 +163,7 @@ impl Call {
         .all(|(wanted, back)| around(back) == Some(wanted));
         let is_param = element == Element::Param || (element == Element::Value && is_item);
         if element == Element::Struct {
-            self.scopes.push(Scope {
-                depth,
-                ..Scope::default()
-            });
+            self.scopes.push(Scope::default());
         }
         if let (true, Some(scope)) = (is_param, self.scopes.last_mut()) {
             scope.params += 1;
@@ -186,7 +182,6 @@ impl Call {
         let Some(element) = self.open.pop() else {
             return;
         };
-        let depth = self.open.len();
         let Some(scope) = self.scopes.last_mut() else {
             return;
         };
@@ -195,7 +190,7 @@ impl Call {
             scope.method = name;
         } else if element == Element::Name {
             scope.in_method = name == b"methodName";
-        } else if element == Element::Struct && scope.depth == depth && self.scopes.len() > 1 {
+        } else if element == Element::Struct {
             self.scopes.pop();
         }
     }
@@ -313,6 +308,13 @@ mod tests {
                 "<value><![CDATA[xxx]]>x</value>",
             ),
             ("<value>a<!-- c -->b</value>", "<value>x<!-- c -->x</value>"),
+            ("<value>a=b</value>", "<value>xxx</value>"),
+            ("<value a='b'>c</value>", "<value a='b'>x</value>"),
+            (
+                "<value>a<!-- c > d -->b</value>",
+                "<value>x<!-- c > d -->x</value>",
+            ),
+            ("<value>a<?b > c?>d</value>", "<value>x<?b > c?>x</value>"),
             (
                 "<value>\u{e9}\u{20ac}\u{1f600}</value>",
                 "<value>\u{e0}\u{2820}\u{20820}</value>",
@@ -336,6 +338,44 @@ mod tests {
                 assert_eq!(got, call(method, &[web, expected]));
             }
         }
+    }
+
+    #[test]
+    fn parameters_are_counted_however_they_are_written() {
+        for (before, value) in [
+            ("<param a='b'><value>web</value></param>", "pass"),
+            ("<param><value/></param>", "pass"),
+            ("<param/>", "pass"),
+            // A reference that never ends.
+            ("<param><value>&amp</value></param>", "pass"),
+        ] {
+            let with = |value: &str| {
+                let second = alloc::format!("{before}<param><value>{value}</value></param>");
+                call("supervisor.sendProcessStdin", &[])
+                    .replace("</params>", &(second + "</params>"))
+            };
+            assert_eq!(masked(&with(value)), with("xxxx"), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_document_has_a_bound() {
+        let fed = |document: &str| {
+            let mut call = Call::default();
+            let mut bytes = document.as_bytes().to_vec();
+            bytes.iter_mut().for_each(|byte| call.mask(byte));
+            call
+        };
+        let long = "x".repeat(1000);
+        let name = fed(&alloc::format!("<methodName>{long}"));
+        assert_eq!(name.name.len(), NAME_BYTES_MAX);
+        assert_eq!(fed(&long).name.len(), 0);
+        let Stage::Tag(tag) = fed(&alloc::format!("<{long}/")).stage else {
+            panic!("it is a tag")
+        };
+        assert_eq!(tag.len(), NAME_BYTES_MAX);
+        assert!(tag.ends_with(b"x/"));
+        assert_eq!(fed(&"<a>".repeat(1000)).open.len(), DEPTH_MAX);
     }
 
     #[test]

@@ -270,6 +270,36 @@ mod tests {
     }
 
     #[test]
+    fn a_header_is_known_whatever_its_line_looks_like() {
+        all_cuts(
+            b"GET / HTTP/1.1\r\nHost: h\r\nAuthorization : Basic dTpX\r\nA b: c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nAuthorization : xxxxx xxxx\r\nA b: c\r\n\r\n",
+        );
+        let long = "x".repeat(1000);
+        let request = alloc::format!("GET / HTTP/1.1\r\n{long}");
+        let mut client = Client::default();
+        let tokens = Tokens::default();
+        client.mask(&mut request.into_bytes(), &tokens, |_| false);
+        assert_eq!(client.line.len(), NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_call_is_known_whatever_comes_before_it() {
+        let call = |before: &str, target: &str, value: &str| {
+            let body = alloc::format!(
+                "{before}<methodCall><methodName>supervisor.sendProcessStdin</methodName><params>\
+                 <param><value>web</value></param><param><value>{value}</value></param></params></methodCall>"
+            );
+            let length = body.len();
+            alloc::format!("POST {target} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
+        };
+        for (before, target) in [("", "/RPC2"), (" \r\n", "/RPC2"), ("", "http://h:1/RPC2")] {
+            let request = call(before, target, "pass");
+            all_cuts(request.as_bytes(), &call(before, target, "xxxx"));
+        }
+    }
+
+    #[test]
     fn a_forms_token_becomes_that_of_the_replay() {
         let head = "POST / HTTP/1.1\r\ncontent-length: 24\r\n\r\n";
         for (form, expected) in [

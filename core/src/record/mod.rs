@@ -189,10 +189,8 @@ impl<'a> Entry<'a> {
         }
         if let Input::ChildOutput { data, .. } = &mut input {
             let omitted = usize::try_from(self.omitted.min(OUTPUT_BYTES_MAX)).unwrap_or(0);
-            if omitted > 0 {
-                let data = data.to_mut();
-                data.resize(data.len() + omitted, b'.');
-            }
+            let data = data.to_mut();
+            data.resize(data.len() + omitted, b'.');
         }
         input
     }
@@ -241,6 +239,62 @@ mod tests {
         let Input::ChildOutput { data, .. } = entry.whole(&mut Reads::default()) else {
             panic!("it is output");
         };
-        assert_eq!(data.len() as u64, OUTPUT_BYTES_MAX);
+        assert_eq!(data.len(), 16_777_216);
+    }
+
+    /// A child that has just been spawned, whose output goes to a log and is looked into by nobody,
+    /// unless it is captured.
+    fn child(capture_maxbytes: u64) -> (Supervisor, crate::SpawnId) {
+        let mut web = crate::config::ProcessConfig::new("web", "/bin/web");
+        web.stdout.capture_maxbytes = capture_maxbytes;
+        let config = Config::embedded().program(web);
+        let boot = Boot {
+            pid: crate::Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: alloc::vec![],
+        };
+        let mut supervisor = Supervisor::new(config, boot, Now::default());
+        while let crate::Output::Action(action) = supervisor.poll_output() {
+            if let crate::Action::Spawn { spawn, .. } = action {
+                return (supervisor, spawn);
+            }
+        }
+        panic!("nothing was spawned")
+    }
+
+    #[test]
+    fn long_output_that_nothing_looks_into_is_left_out() {
+        for (length, captured, masked, omitted) in [
+            (256, 0, false, 0),
+            (257, 0, false, 257),
+            (258, 0, false, 258),
+            (5, 0, false, 0),
+            (5, 0, true, 5),
+            (300, 100, false, 0),
+            (300, 100, true, 0),
+        ] {
+            let (supervisor, spawn) = child(captured);
+            let input = Input::ChildOutput {
+                spawn,
+                stream: crate::Stream::Stdout,
+                data: alloc::vec![b' '; length].into(),
+            };
+            let mut masker = Masker::default();
+            let masker = masked.then_some(&mut masker);
+            let now = Now::default();
+            let entry = Entry::recorded(&supervisor, masker, now, &input, Tally::default());
+            assert_eq!(
+                entry.omitted_bytes(),
+                omitted,
+                "{length} {captured} {masked}"
+            );
+            let line = serde_json::to_string(&entry).unwrap();
+            assert_eq!(line.contains("\"o\":"), omitted > 0, "{line}");
+            let Input::ChildOutput { data, .. } = entry.whole() else {
+                panic!("it is output")
+            };
+            assert_eq!(data.len(), length);
+        }
     }
 }

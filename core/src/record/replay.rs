@@ -216,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn a_replay_tells_each_change_of_state_once() {
+        let mut header = header();
+        let web = crate::config::ProcessConfig::new("web", "/bin/web");
+        header.config = Config::embedded().program(web);
+        let mut replay = Replay::new(header);
+        let shutdown = Input::Command(crate::Command::Shutdown);
+        replay.supervisor.handle_input(Now::default(), shutdown);
+        let to: Vec<_> = replay.transitions().iter().map(|t| t.to).collect();
+        assert_eq!(to, [crate::ProcessState::Stopping]);
+        assert!(replay.transitions().is_empty());
+    }
+
+    #[test]
     fn as_much_of_something_else_is_noticed_and_said() {
         for masked in [false, true] {
             let mut header = header();

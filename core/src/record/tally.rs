@@ -201,4 +201,134 @@ mod tests {
         }
         assert_eq!(digest.finish(), 16_498_111_515_011_768_971);
     }
+
+    fn daemon() -> Supervisor {
+        let mut looked_at = crate::config::ProcessConfig::new("captured", "/bin/c");
+        looked_at.stdout.capture_maxbytes = 100;
+        let plain = crate::config::ProcessConfig::new("plain", "/bin/p");
+        let config = crate::config::Config::embedded();
+        let config = config.program(plain).program(looked_at);
+        let boot = crate::Boot {
+            pid: crate::Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: alloc::vec![],
+        };
+        Supervisor::new(config, boot, crate::Now::default())
+    }
+
+    /// Whether two actions count as the same.
+    fn same(masked: bool, a: &Action, b: &Action) -> bool {
+        let daemon = daemon();
+        let [a, b] = [a, b].map(|action| {
+            let mut tally = Tally::default();
+            tally.add(&daemon, action, masked);
+            tally
+        });
+        assert_eq!(a.count(), 1);
+        a == b
+    }
+
+    #[test]
+    fn output_that_nothing_looks_into_counts_by_its_length() {
+        let daemon = daemon();
+        let write = |name: &str, data: &[u8]| {
+            let mut all = daemon.processes();
+            let (id, ..) = all.find(|(_, _, known, _)| *known == name).unwrap();
+            Action::WriteLog {
+                log: LogId::Child(id, crate::Stream::Stdout),
+                data: data.into(),
+            }
+        };
+        for masked in [false, true] {
+            let same = |name, a, b| same(masked, &write(name, a), &write(name, b));
+            assert!(same("plain", b"ab", b"cd"));
+            assert!(!same("plain", b"ab", b"abc"));
+            assert!(!same("captured", b"ab", b"cd"));
+        }
+    }
+
+    #[test]
+    fn what_a_masked_recording_hides_makes_no_difference_in_it() {
+        use crate::{ConnId, SpawnId};
+        let spec = |key: &str, value: &str, argv: &str| {
+            let mut web = crate::config::ProcessConfig::new("web", argv);
+            web.environment.push((key.into(), value.into()));
+            let config = crate::config::Config::embedded().program(web);
+            let boot = crate::Boot {
+                pid: crate::Pid(1),
+                seed: [0; 32],
+                foreground: true,
+                messages: alloc::vec![],
+            };
+            let mut daemon = Supervisor::new(config, boot, crate::Now::default());
+            loop {
+                match daemon.poll_output() {
+                    crate::Output::Action(Action::Spawn { spec, .. }) => return spec,
+                    crate::Output::Action(_) => {}
+                    crate::Output::Wait(_) => panic!("nothing was spawned"),
+                }
+            }
+        };
+        let spawn = |key, value, argv| Action::Spawn {
+            spawn: SpawnId(1),
+            spec: spec(key, value, argv),
+        };
+        let check = |key, value, argv| Action::CheckCommand {
+            process: crate::ProcessId(1),
+            spec: spec(key, value, argv),
+        };
+        let send = |data: &[u8]| Action::SendConn {
+            conn: ConnId(1),
+            data: data.into(),
+        };
+        let stdin = |data: &[u8]| Action::WriteStdin {
+            spawn: SpawnId(1),
+            data: data.into(),
+        };
+        let log = |text: &str| Action::WriteLog {
+            log: LogId::Activity,
+            data: text.as_bytes().into(),
+        };
+        // The one hides a secret, the other is another decision.
+        let cases = [
+            (
+                spawn("K", "a", "/b"),
+                spawn("K", "b", "/b"),
+                spawn("L", "a", "/b"),
+            ),
+            (
+                spawn("K", "a", "/b"),
+                spawn("K", "b", "/b"),
+                spawn("K", "a", "/c"),
+            ),
+            (
+                check("K", "a", "/b"),
+                check("K", "b", "/b"),
+                check("K", "a", "/c"),
+            ),
+            (send(b"<a1>"), send(b"<b2>"), send(b"<a1!")),
+            (stdin(b"a"), stdin(b"b"), Action::Ready),
+            (
+                log("ERRO XML-RPC request data 'a' is invalid"),
+                log("ERRO XML-RPC request data 'b' is invalid"),
+                log("WARN XML-RPC request data 'a' is invalid"),
+            ),
+        ];
+        for (one, hidden, other) in cases {
+            assert!(same(true, &one, &hidden), "{one:?} {hidden:?}");
+            assert!(!same(true, &one, &other), "{one:?} {other:?}");
+            assert!(!same(false, &one, &hidden), "{one:?} {hidden:?}");
+        }
+        assert!(!same(true, &log("one"), &log("two")));
+        let exit = |status| Action::Exit(status);
+        assert!(!same(true, &exit(0), &exit(1)));
+        assert!(same(true, &exit(0), &exit(0)));
+    }
+
+    #[test]
+    fn a_tally_is_two_numbers() {
+        let tally = Tally::from((3, 4));
+        assert_eq!((tally.count(), <(u64, u64)>::from(tally)), (3, (3, 4)));
+    }
 }

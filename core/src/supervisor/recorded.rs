@@ -57,3 +57,60 @@ pub(crate) fn gate(server: &ServerConfig, marked: bool) -> Gate {
         Gate::new(server.credentials.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, GroupConfig, GroupKind, ProcessConfig};
+    use crate::{Action, Boot, Now, Output, Pid};
+
+    /// Whether the output of a program is looked into, and whether what is written to it is made here.
+    fn looks(
+        change: impl FnOnce(&mut ProcessConfig),
+        events: Option<&str>,
+        level: LogLevel,
+    ) -> (bool, bool) {
+        let mut web = ProcessConfig::new("web", "/bin/web");
+        change(&mut web);
+        let mut config = Config::embedded().program(web);
+        config.supervisord.loglevel = level;
+        config.groups.extend(events.map(|event| GroupConfig {
+            name: "mail".into(),
+            priority: 999,
+            kind: GroupKind::Listener {
+                buffer_size: 10,
+                events: alloc::vec![event.into()],
+            },
+            processes: alloc::vec![],
+        }));
+        let boot = Boot {
+            pid: Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: alloc::vec![],
+        };
+        let mut core = Supervisor::new(config, boot, Now::default());
+        while let Output::Action(action) = core.poll_output() {
+            if let Action::Spawn { spawn, .. } = action {
+                let looks = core.looks_into(spawn, Stream::Stdout);
+                return (looks, core.is_listening(spawn));
+            }
+        }
+        panic!("nothing was spawned")
+    }
+
+    #[test]
+    fn output_is_looked_into_where_anything_depends_on_it() {
+        let info = LogLevel::Info;
+        assert_eq!(looks(|_| {}, None, info), (false, false));
+        assert!(looks(|web| web.stdout.syslog = true, None, info).0);
+        assert!(looks(|web| web.stdout.capture_maxbytes = 1, None, info).0);
+        assert!(looks(|_| {}, None, LogLevel::Debug).0);
+        let with_events = |web: &mut ProcessConfig| web.stdout.events_enabled = true;
+        assert!(looks(with_events, Some("PROCESS_LOG"), info).0);
+        // Nobody wants these events, or there are none.
+        assert!(!looks(with_events, None, info).0);
+        assert!(!looks(with_events, Some("PROCESS_STATE"), info).0);
+        assert!(!looks(|_| {}, Some("PROCESS_LOG"), info).0);
+    }
+}

@@ -453,3 +453,18 @@ fn bytes_that_are_given_away_go_where_bytes_go_that_are_lent() {
         assert_eq!((told, log), course(capture_maxbytes, false));
     }
 }
+
+#[test]
+fn a_pool_that_is_removed_leaves_the_others_their_listeners() {
+    let pools = ["mail", "post"].map(|name| listeners(name, "PROCESS_LOG", 1));
+    let mut world = World::new(pools.into());
+    world.say("mail0", b"READY\n");
+    let post = world.process("post0");
+    world.command(Command::Stop(post));
+    world.exit("post0", 0);
+    world.command(Command::RemoveGroup("post".into()));
+    for text in ["one", "two", "three"] {
+        world.say("web", text.as_bytes());
+        assert_eq!(world.drain("mail0"), [logged(text)]);
+    }
+}
