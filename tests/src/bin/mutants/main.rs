@@ -11,7 +11,9 @@
 //! cargo-mutants would build once for each of more than three thousand. Here it is one build, and
 //! then a fraction of a second for most. The copy lies in `target/mutants`; the tree itself is not
 //! touched. What survives must stand in `tests/mutants-equivalent.txt`, with the reason why nothing
-//! can notice it; else, or if something stands there that does not survive, the exit status is 1.
+//! can notice it; else, or if something stands there that does not survive, or if there is a mutant
+//! that could not be put in, the exit status is 1. What is no program is listed with what the compiler
+//! says of it in `target/mutants/refused`.
 #![allow(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod build;
@@ -102,6 +104,7 @@ fn report(
     let count = |wanted: Fate| fates.values().filter(|fate| **fate == wanted).count();
     let mut open = BTreeSet::new();
     let mut stale = Vec::new();
+    let mut left_out = 0;
     for (number, mutant) in mutants.all.iter().enumerate() {
         let name = mutant.name();
         match fates.get(&number) {
@@ -112,10 +115,11 @@ fn report(
             Some(_) => {}
             None if built.planted.contains(&number) => {}
             None if built.unviable.contains(&number) => {}
-            None => println!(
-                "not put in  {}:{}: {}",
-                mutant.file, mutant.line, mutant.change
-            ),
+            None => {
+                left_out += 1;
+                let Mutant { file, line, .. } = mutant;
+                println!("NOT PUT IN   {file}:{line}: {}", mutant.change);
+            }
         }
     }
     let names: BTreeSet<String> = mutants.all.iter().map(Mutant::name).collect();
@@ -139,7 +143,7 @@ fn report(
         open.len(),
         count(Fate::Unreached),
     );
-    Ok(open.is_empty() && stale.is_empty())
+    Ok(open.is_empty() && stale.is_empty() && left_out == 0)
 }
 
 /// The names in the file: lines that are not indented, empty or comments.
