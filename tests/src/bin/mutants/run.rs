@@ -46,6 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Likewise for one that waits for what does not come.
 const SLEEP: Duration = Duration::from_secs(120);
 
+/// Where a test does not end, others are asked what they make of it: so many.
+const ENDLESS: usize = 3;
+
 /// What ends a process that has had its time: SIGXCPU, or SIGKILL where both limits are the same.
 const OUT_OF_TIME: [Option<i32>; 2] = [Some(24), Some(9)];
 
@@ -71,7 +74,7 @@ struct Binary {
 pub(crate) enum Fate {
     /// A test fails.
     Caught,
-    /// A test does not end.
+    /// Tests do not end, and none fails.
     Endless,
     /// Tests reach it, and none notices.
     Survived,
@@ -191,23 +194,29 @@ impl Tests {
         let mut quick: Vec<&Test> = reaching().filter(|t| t.took <= QUICK).collect();
         quick.sort_by_key(|test| test.reached.len());
         let (first, rest) = quick.split_at(quick.len().min(FIRST));
+        let mut sets: Vec<(usize, Vec<&Test>)> = Vec::new();
         for some in [first, rest] {
             for binary in 0..self.binaries.len() {
                 let of_binary = some.iter().copied().filter(|t| t.binary == binary);
-                let tests: Vec<&Test> = of_binary.collect();
-                if !tests.is_empty()
-                    && let Some(fate) = self.run(mutant, binary, &tests)?
-                {
-                    return Ok(fate);
-                }
+                sets.push((binary, of_binary.collect()));
             }
         }
-        for test in reaching().filter(|t| t.took > QUICK) {
-            if let Some(fate) = self.run(mutant, test.binary, &[test])? {
-                return Ok(fate);
+        let slow = reaching().filter(|t| t.took > QUICK);
+        sets.extend(slow.map(|test| (test.binary, vec![test])));
+        sets.retain(|(_, tests)| !tests.is_empty());
+        let mut endless = 0;
+        for (binary, tests) in sets {
+            match self.run(mutant, binary, &tests)? {
+                None => {}
+                Some(Fate::Endless) if endless + 1 < ENDLESS => endless += 1,
+                Some(fate) => return Ok(fate),
             }
         }
-        Ok(Fate::Survived)
+        Ok(if endless > 0 {
+            Fate::Endless
+        } else {
+            Fate::Survived
+        })
     }
 
     fn run(&self, mutant: usize, binary: usize, tests: &[&Test]) -> Result<Option<Fate>, String> {
