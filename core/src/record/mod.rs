@@ -280,10 +280,9 @@ mod tests {
                 stream: crate::Stream::Stdout,
                 data: alloc::vec![b' '; length].into(),
             };
-            let mut masker = Masker::default();
-            let masker = masked.then_some(&mut masker);
-            let now = Now::default();
-            let entry = Entry::recorded(&supervisor, masker, now, &input, Tally::default());
+            let mut editor = Editor::new(masked);
+            let (now, before) = (Now::default(), Tally::default());
+            let entry = Entry::recorded(&supervisor, &mut editor, now, &input, before);
             assert_eq!(
                 entry.omitted_bytes(),
                 omitted,
@@ -291,7 +290,7 @@ mod tests {
             );
             let line = serde_json::to_string(&entry).unwrap();
             assert_eq!(line.contains("\"o\":"), omitted > 0, "{line}");
-            let Input::ChildOutput { data, .. } = entry.whole() else {
+            let Input::ChildOutput { data, .. } = entry.whole(&mut Reads::default()) else {
                 panic!("it is output")
             };
             assert_eq!(data.len(), length);
