@@ -248,28 +248,30 @@ mod tests {
         }
     }
 
+    /// What is spawned for a program with one variable.
+    fn spec(key: &str, value: &str, command: &str) -> alloc::sync::Arc<SpawnSpec> {
+        let mut web = crate::config::ProcessConfig::new("web", command);
+        web.environment.push((key.into(), value.into()));
+        let config = crate::config::Config::embedded().program(web);
+        let boot = crate::Boot {
+            pid: crate::Pid(1),
+            seed: [0; 32],
+            foreground: true,
+            messages: alloc::vec![],
+        };
+        let mut daemon = Supervisor::new(config, boot, crate::Now::default());
+        loop {
+            match daemon.poll_output() {
+                crate::Output::Action(Action::Spawn { spec, .. }) => return spec,
+                crate::Output::Action(_) => {}
+                crate::Output::Wait(_) => panic!("nothing was spawned"),
+            }
+        }
+    }
+
     #[test]
     fn what_a_masked_recording_hides_makes_no_difference_in_it() {
         use crate::{ConnId, SpawnId};
-        let spec = |key: &str, value: &str, argv: &str| {
-            let mut web = crate::config::ProcessConfig::new("web", argv);
-            web.environment.push((key.into(), value.into()));
-            let config = crate::config::Config::embedded().program(web);
-            let boot = crate::Boot {
-                pid: crate::Pid(1),
-                seed: [0; 32],
-                foreground: true,
-                messages: alloc::vec![],
-            };
-            let mut daemon = Supervisor::new(config, boot, crate::Now::default());
-            loop {
-                match daemon.poll_output() {
-                    crate::Output::Action(Action::Spawn { spec, .. }) => return spec,
-                    crate::Output::Action(_) => {}
-                    crate::Output::Wait(_) => panic!("nothing was spawned"),
-                }
-            }
-        };
         let spawn = |key, value, argv| Action::Spawn {
             spawn: SpawnId(1),
             spec: spec(key, value, argv),
