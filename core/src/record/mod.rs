@@ -296,4 +296,26 @@ mod tests {
             assert_eq!(data.len(), length);
         }
     }
+
+    #[test]
+    fn an_entry_says_that_a_client_sent_the_same_again_and_only_then() {
+        let (supervisor, _) = child(0);
+        let mut editor = Editor::new(false);
+        let input = Input::ConnData {
+            conn: crate::ConnId(1),
+            data: Cow::Borrowed(b"GET / HTTP/1.1\r\n\r\n"),
+        };
+        let mut recorded = || {
+            let (now, before) = (Now::default(), Tally::default());
+            let entry = Entry::recorded(&supervisor, &mut editor, now, &input, before);
+            let line = serde_json::to_string(&entry).unwrap();
+            (
+                entry.is_again(),
+                line.contains("\"a\":true"),
+                line.contains("\"a\":"),
+            )
+        };
+        assert_eq!(recorded(), (false, false, false));
+        assert_eq!(recorded(), (true, true, true));
+    }
 }
