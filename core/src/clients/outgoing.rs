@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_no_piece() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(Vec::new());
+        assert_eq!(take(&mut outgoing), (Vec::new(), Vec::new()));
+        assert!(outgoing.is_idle());
+    }
+
+    #[test]
     fn small_pieces_are_put_together_and_pieces_of_middle_size_are_not_copied() {
         let mut outgoing = Outgoing::default();
         let piece = alloc::vec![1; SMALL_BYTES];

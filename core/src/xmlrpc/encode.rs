@@ -294,3 +294,61 @@ pub(crate) fn py_float(number: f64) -> String {
         format!("{digits}e{exponent:+03}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_array_is_written_in_pieces_of_about_one_size() {
+        let texts: Vec<String> = (0..4000)
+            .map(|n| format!("{n} {}", "<".repeat(50)))
+            .collect();
+        let written = Written::array_of(&texts, |out, text| {
+            out.structure(|members| members.text("t", text));
+        });
+        let all = texts.iter().map(|text| {
+            let text = Value::from(text.as_str());
+            Value::Struct(alloc::vec![("t".into(), text)])
+        });
+        let expected = encode(&Message::Response(Value::Array(all.collect())));
+        let value = written.value().collect::<Vec<_>>().concat();
+        let end = expected.len() - RESPONSE_TAIL.len();
+        assert!(value == expected.as_bytes()[RESPONSE_HEAD.len()..end]);
+        let pieces = written.into_document();
+        assert!(pieces.concat() == expected.as_bytes());
+        let (last, full) = pieces.split_last().unwrap();
+        assert!(full.len() > 10 && last.len() <= PIECE_BYTES);
+        for piece in full {
+            let is_full = piece.len() > PIECE_BYTES - 2 * ELEMENT_BYTES;
+            assert!(is_full && piece.len() <= PIECE_BYTES, "{}", piece.len());
+        }
+    }
+
+    #[test]
+    fn a_value_written_at_once_is_the_value() {
+        let written = Written::value_of(|out| {
+            out.structure(|members| {
+                members.text("text", "a&b");
+                members.int("number", -5);
+            });
+        });
+        let value = Value::Struct(alloc::vec![
+            ("text".into(), "a&b".into()),
+            ("number".into(), Value::Int(-5)),
+        ]);
+        let mut alone = Vec::new();
+        append_value(&mut alone, &value);
+        assert!(written.value().eq([&*alone]));
+        let document = encode(&Message::Response(value));
+        assert_eq!(written.into_document(), [document.into_bytes()]);
+    }
+
+    #[test]
+    fn what_is_written_goes_behind_what_is_there() {
+        let mut out = b"before ".to_vec();
+        append_value(&mut out, &Value::Nil);
+        fault_into(&mut out, 1, "x");
+        assert!(out.starts_with(b"before <value><nil/></value><?xml"));
+    }
+}
