@@ -389,7 +389,12 @@ mod tests {
 
     #[test]
     fn what_is_no_recording_is_said_to_be_none() {
-        let other = recording().replacen("\"version\":2", "\"version\":1", 1);
+        let this = format!("\"version\":{VERSION}");
+        let other = recording().replacen(&this, "\"version\":1", 1);
+        let unmasked = format!("{{{this}}}\n");
+        let refused = format!(
+            "a recording of version 1; this program reads version {VERSION}: replay it with the visor that made it"
+        );
         let broken = recording() + "{}\n";
         for (text, expected) in [
             ("", "this is not a recording (the file is empty)"),
@@ -401,11 +406,8 @@ mod tests {
                 "\u{7f}ELF\n",
                 "this is not a recording (its first line is not JSON)",
             ),
-            ("{\"version\":2}\n", "line 1: missing field `masked`"),
-            (
-                &other,
-                "a recording of version 1; this program reads version 2: replay it with the visor that made it",
-            ),
+            (&unmasked, "line 1: missing field `masked`"),
+            (&other, &refused),
             (&broken, "line 4: missing field `n` at line 1 column 2"),
         ] {
             let error = replay(text.as_bytes(), &Options::default(), &mut Vec::new()).unwrap_err();

@@ -81,5 +81,5 @@ fn what_recording_costs_is_measured() {
 #[test]
 fn stops_and_many_programs_are_measured() {
     check(&["stop"], 2, &["reference", "floor"]);
-    check(&["ten-thousand"], 3, &[]);
+    check(&["ten-thousand"], 5, &[]);
 }

@@ -14,6 +14,9 @@ pub(super) struct Lives {
     /// Decided, but the action has not been polled.
     decided: BTreeSet<SpawnId>,
     latest: Option<SpawnId>,
+    /// Children that the core has been told of: it cannot name the pid of another, which is there
+    /// already while the answers to earlier actions are on their way.
+    told: BTreeSet<SpawnId>,
 }
 
 /// What is known of one process.
@@ -28,6 +31,13 @@ struct Book {
 impl Checker for Lives {
     fn name(&self) -> &'static str {
         "lives"
+    }
+
+    fn before(&mut self, _view: View<'_>, input: &Input<'_>) -> Verdict {
+        if let Input::Spawned { spawn, .. } = input {
+            self.told.insert(*spawn);
+        }
+        Ok(())
     }
 
     fn change(&mut self, view: View<'_>, input: &Input<'_>, change: &Transition) -> Verdict {
@@ -78,7 +88,8 @@ impl Checker for Lives {
             view.note(Kind::Judgements);
         }
         if !matches!(to, S::Starting) || !fact.spawnable {
-            let pid = book.spawn.and_then(|spawn| view.kernel.pid(spawn));
+            let told = book.spawn.filter(|spawn| self.told.contains(spawn));
+            let pid = told.and_then(|spawn| view.kernel.pid(spawn));
             let pid = pid.filter(|_| has_child(from) || has_child(to));
             let said = Some(change.pid).filter(|pid| pid.0 != 0);
             ensure!(said == pid, "{id} to {to:?}: pid {said:?}, not {pid:?}");
