@@ -59,7 +59,7 @@ const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 pub struct Header {
     /// [`VERSION`] of the writer.
     pub version: u32,
-    /// Secrets were replaced, by a [`Masker`].
+    /// Secrets were replaced.
     pub masked: bool,
     /// What [`Supervisor::new`] was given.
     pub config: Config,

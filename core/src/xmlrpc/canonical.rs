@@ -226,17 +226,19 @@ mod tests {
 
     #[test]
     fn a_member_named_twice_has_its_last_value() {
-        let twice = Value::Struct(vec![
-            ("a".into(), 1.into()),
-            ("b".into(), 2.into()),
-            ("a".into(), 3.into()),
-        ]);
-        let text = encode(&Message::Response(twice));
-        let found = read(text.as_bytes(), Limits::default());
-        assert_eq!(found, parsed(text.as_bytes(), Limits::default()));
-        let Some(Message::Response(Value::Struct(members))) = found else {
-            panic!("no struct");
-        };
-        assert_eq!(members, [("a".into(), 3.into()), ("b".into(), 2.into())]);
+        let member = |name: &'static str, number| (name.into(), Value::Int(number));
+        for (written, expected) in [
+            (vec![member("a", 1), member("a", 3)], vec![member("a", 3)]),
+            (
+                vec![member("a", 1), member("b", 2), member("a", 3)],
+                vec![member("a", 3), member("b", 2)],
+            ),
+        ] {
+            let text = encode(&Message::Response(Value::Struct(written)));
+            let expected = Some(Message::Response(Value::Struct(expected)));
+            let limits = Limits::default();
+            assert_eq!(read(text.as_bytes(), limits), expected);
+            assert_eq!(parsed(text.as_bytes(), limits), expected);
+        }
     }
 }

@@ -16,7 +16,8 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// Starts children.
 ///
-/// What it costs does not depend on how many descriptors the daemon has: see [`Slots`].
+/// What it costs does not depend on how many descriptors the daemon has: a child shares the table of
+/// them until it has left it with the few it needs.
 #[derive(Debug)]
 pub struct Spawner {
     environment: Vec<(Vec<u8>, CString)>,
