@@ -120,6 +120,14 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_as_large_as_a_slice_is_one() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(alloc::vec![1; SLICE_BYTES_MAX]);
+        outgoing.push(alloc::vec![2; 2 * SLICE_BYTES_MAX]);
+        assert_eq!(take(&mut outgoing).1, [SLICE_BYTES_MAX; 3]);
+    }
+
+    #[test]
     fn nothing_is_no_piece() {
         let mut outgoing = Outgoing::default();
         outgoing.push(Vec::new());

@@ -1,6 +1,7 @@
 //! Answers that are written in pieces.
 
 use super::world::Daemon;
+use crate::LogLevel;
 use crate::xmlrpc::{Message, Value};
 use alloc::{format, string::String, vec::Vec};
 
@@ -53,4 +54,30 @@ fn what_is_told_of_all_is_what_is_told_of_each() {
     };
     assert_eq!((one, first, second), (&each[299], &all, &all));
     assert_eq!(fault.member("faultCode"), Some(&Value::Int(10)));
+}
+
+#[test]
+fn at_trace_level_the_log_tells_of_each_call_and_what_came_of_it() {
+    let mut daemon = Daemon::with(&[("web", "web")], |config| {
+        config.supervisord.loglevel = LogLevel::Trace;
+    });
+    let calls = Value::Array(Vec::new());
+    for (method, params, end) in [
+        ("supervisor.getState", Vec::new(), "successfully"),
+        ("supervisor.getAllProcessInfo", Vec::new(), "successfully"),
+        ("system.multicall", alloc::vec![calls], "successfully"),
+        (
+            "supervisor.getProcessInfo",
+            alloc::vec!["nobody".into()],
+            "fault: [10] BAD_NAME: nobody",
+        ),
+    ] {
+        daemon.files.insert("/log/main".into(), Vec::new());
+        daemon.call(method, &params);
+        let log = String::from_utf8_lossy(&daemon.files["/log/main"]).into_owned();
+        let called = format!("XML-RPC method called: {method}()\n");
+        let returned = format!("XML-RPC method {method}() returned {end}\n");
+        let ends = [called, returned].map(|line| log.matches(&line).count());
+        assert_eq!(ends, [1, 1], "{log}");
+    }
 }
