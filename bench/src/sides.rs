@@ -159,6 +159,19 @@ pub fn descriptors() -> u64 {
         .min(DESCRIPTORS)
 }
 
+/// The last of so many stamps in a file, once all are there.
+///
+/// # Errors
+/// They do not come.
+pub fn last_of(file: &Path, count: usize) -> io::Result<u64> {
+    wait_for("all stamps", || {
+        let all = stamps(file);
+        (all.len() >= count)
+            .then(|| all.into_iter().max())
+            .flatten()
+    })
+}
+
 /// Nanoseconds of CLOCK_MONOTONIC.
 #[must_use]
 pub fn monotonic() -> u64 {

@@ -3,7 +3,7 @@
 use super::respawn::LIFE_MILLIS;
 use super::{Run, display, float};
 use crate::report::Row;
-use crate::sides::{Daemon, Scratch, Side, stamps, wait_for};
+use crate::sides::{Daemon, Scratch, Side, last_of, stamps, wait_for};
 use std::io;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -140,12 +140,7 @@ fn beside(run: &Run, side: Side, count: usize) -> io::Result<Beside> {
     let crash = run.section("crash", &crash, CRASHING, options);
     let one = run.section("one", "up /dev/null", 1, "exitcodes=0\n");
     let daemon = Daemon::start(&run.programs, side, &scratch, &(idle + &crash + &one))?;
-    let last = wait_for("all stamps", || {
-        let all = stamps(&file);
-        (all.len() >= count)
-            .then(|| all.into_iter().max())
-            .flatten()
-    })?;
+    let last = last_of(&file, count)?;
     let start_secs = super::secs(last.saturating_sub(daemon.begun));
     let config = scratch.path("bench.conf");
     let text = std::fs::read_to_string(&config)?.replace("exitcodes=0", "exitcodes=1");

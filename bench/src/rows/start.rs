@@ -2,7 +2,7 @@
 
 use super::{Run, display, float, secs};
 use crate::report::Row;
-use crate::sides::{Daemon, Scratch, monotonic, stamps, wait_for};
+use crate::sides::{Daemon, Scratch, last_of, monotonic, stamps, wait_for};
 use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -36,12 +36,7 @@ pub(super) fn thousand(run: &Run) -> io::Result<Vec<Row>> {
         let file = scratch.path("stamps");
         let section = run.section("p", &format!("up {}", display(&file)), count, "");
         let daemon = Daemon::start(&run.programs, side, &scratch, &section)?;
-        let last = wait_for("all stamps", || {
-            let all = stamps(&file);
-            (all.len() >= count)
-                .then(|| all.into_iter().max())
-                .flatten()
-        })?;
+        let last = last_of(&file, count)?;
         let took = secs(last.saturating_sub(daemon.begun));
         daemon.stop()?;
         Ok(took)
@@ -68,12 +63,7 @@ fn bare(run: &Run, count: usize) -> io::Result<f64> {
             .stderr(Stdio::piped());
         children.push(command.spawn()?);
     }
-    let last = wait_for("all stamps", || {
-        let all = stamps(&file);
-        (all.len() >= count)
-            .then(|| all.into_iter().max())
-            .flatten()
-    })?;
+    let last = last_of(&file, count)?;
     for mut child in children {
         child.kill()?;
         child.wait()?;
