@@ -1,7 +1,9 @@
 //! Writing recordings: one line of JSON for each input.
 
+mod line;
+
+use self::line::Writer;
 use crate::sys::error_name;
-use serde::Serialize;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -55,6 +57,7 @@ pub struct Recorder {
     left_bytes: Option<u64>,
     bytes_max: u64,
     editor: Editor,
+    writer: Writer,
     tally: Tally,
     /// Since when there are lines that are not written.
     since: Option<Timestamp>,
@@ -82,6 +85,7 @@ impl Recorder {
             left_bytes: Some(bytes_max),
             bytes_max,
             editor: Editor::new(masked),
+            writer: Writer::default(),
             tally: Tally::default(),
             since: None,
             end: None,
@@ -91,7 +95,7 @@ impl Recorder {
     fn begin(&mut self, config: &Config, boot: &Boot, now: Now) {
         let mut header = Header::new(config.clone(), boot.clone(), now);
         self.editor.begin(&mut header);
-        self.line(now, &header);
+        self.line(now, |lines, _| serde_json::to_writer(lines, &header));
         // Before anything is done: whoever looks for the recording finds it.
         self.flush();
     }
@@ -101,7 +105,7 @@ impl Recorder {
             return;
         }
         let entry = Entry::recorded(supervisor, &mut self.editor, now, input, self.tally);
-        self.line(now, &entry);
+        self.line(now, |lines, writer| writer.append(lines, &entry));
     }
 
     fn action(&mut self, supervisor: &Supervisor, action: &Action) {
@@ -110,14 +114,18 @@ impl Recorder {
         }
     }
 
-    fn line(&mut self, now: Now, value: &impl Serialize) {
+    fn line(
+        &mut self,
+        now: Now,
+        append: impl FnOnce(&mut Vec<u8>, &mut Writer) -> serde_json::Result<()>,
+    ) {
         let Some(left) = self.left_bytes else {
             return;
         };
         let written = UNWRITTEN.with_borrow_mut(|unwritten| {
             let lines = &mut unwritten.lines;
             let before = lines.len();
-            serde_json::to_writer(&mut *lines, value)?;
+            append(lines, &mut self.writer)?;
             lines.push(b'\n');
             let bytes = u64::try_from(lines.len() - before).unwrap_or(u64::MAX);
             let Some(left) = left.checked_sub(bytes) else {
