@@ -18,8 +18,9 @@ use visor_core::{
 /// Size at which a recording ends, unless another was asked for: 1 GiB.
 pub const BYTES_MAX: u64 = 1 << 30;
 
-/// So much is written at once while much happens.
-const BUFFER_BYTES: usize = 64 << 10;
+/// So much is written at once while much happens: what a processor keeps at hand, and enough for a
+/// system call not to matter.
+const BUFFER_BYTES: usize = 16 << 10;
 /// What happened is in the file after this time at the latest: a write for each input would cost
 /// more than all the rest of the recording.
 const FLUSH_TIME: Duration = Duration::from_millis(500);

@@ -49,7 +49,7 @@ use alloc::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 /// Version of the recordings this crate writes and reads.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// One read of a child's output is never longer than this; longer ones are not believed.
 const OUTPUT_BYTES_MAX: u64 = 16 << 20;

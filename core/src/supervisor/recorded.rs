@@ -30,12 +30,6 @@ impl Supervisor {
             || self.is_listener(id)
     }
 
-    /// Whether what is written to a child's standard input is made here: events for a listener.
-    pub(crate) fn is_listening(&self, spawn: SpawnId) -> bool {
-        let process = self.spawns.get(&spawn);
-        process.is_some_and(|id| self.is_listener(*id))
-    }
-
     /// Whether an `Authorization` header's value opens the server a client came through.
     pub(crate) fn admits(&self, conn: ConnId, value: &[u8]) -> bool {
         let server = self.clients.server_of(conn);
@@ -64,12 +58,12 @@ mod tests {
     use crate::config::{Config, GroupConfig, GroupKind, ProcessConfig};
     use crate::{Action, Boot, Now, Output, Pid};
 
-    /// Whether the output of a program is looked into, and whether what is written to it is made here.
+    /// Whether the output of a program is looked into.
     fn looks(
         change: impl FnOnce(&mut ProcessConfig),
         events: Option<&str>,
         level: LogLevel,
-    ) -> (bool, bool) {
+    ) -> bool {
         let mut web = ProcessConfig::new("web", "/bin/web");
         change(&mut web);
         let mut config = Config::embedded().program(web);
@@ -92,8 +86,7 @@ mod tests {
         let mut core = Supervisor::new(config, boot, Now::default());
         while let Output::Action(action) = core.poll_output() {
             if let Action::Spawn { spawn, .. } = action {
-                let looks = core.looks_into(spawn, Stream::Stdout);
-                return (looks, core.is_listening(spawn));
+                return core.looks_into(spawn, Stream::Stdout);
             }
         }
         panic!("nothing was spawned")
@@ -102,15 +95,15 @@ mod tests {
     #[test]
     fn output_is_looked_into_where_anything_depends_on_it() {
         let info = LogLevel::Info;
-        assert_eq!(looks(|_| {}, None, info), (false, false));
-        assert!(looks(|web| web.stdout.syslog = true, None, info).0);
-        assert!(looks(|web| web.stdout.capture_maxbytes = 1, None, info).0);
-        assert!(looks(|_| {}, None, LogLevel::Debug).0);
+        assert!(!looks(|_| {}, None, info));
+        assert!(looks(|web| web.stdout.syslog = true, None, info));
+        assert!(looks(|web| web.stdout.capture_maxbytes = 1, None, info));
+        assert!(looks(|_| {}, None, LogLevel::Debug));
         let with_events = |web: &mut ProcessConfig| web.stdout.events_enabled = true;
-        assert!(looks(with_events, Some("PROCESS_LOG"), info).0);
+        assert!(looks(with_events, Some("PROCESS_LOG"), info));
         // Nobody wants these events, or there are none.
-        assert!(!looks(with_events, None, info).0);
-        assert!(!looks(with_events, Some("PROCESS_STATE"), info).0);
-        assert!(!looks(|_| {}, Some("PROCESS_LOG"), info).0);
+        assert!(!looks(with_events, None, info));
+        assert!(!looks(with_events, Some("PROCESS_STATE"), info));
+        assert!(!looks(|_| {}, Some("PROCESS_LOG"), info));
     }
 }
