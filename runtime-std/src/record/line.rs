@@ -228,11 +228,11 @@ mod tests {
             },
         ];
         let mut writer = Writer::default();
-        for now in times {
+        for time in times {
             for input in &inputs {
-                same(&mut writer, &Entry::new(now, input, Tally::from((0, 0))));
+                same(&mut writer, &Entry::new(time, input, Tally::from((0, 0))));
                 let tally = Tally::from((12, u64::MAX));
-                same(&mut writer, &Entry::new(now, input, tally));
+                same(&mut writer, &Entry::new(time, input, tally));
             }
         }
     }
