@@ -71,7 +71,7 @@ fn watch(signals: &SignalFd, mut child: Child, pidfile: &str) -> i32 {
         let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], None);
         while let Some(delivered) = signals.read() {
             match delivered {
-                Delivered::Child => {
+                Delivered::Child(_) => {
                     if !matches!(child.try_wait(), Ok(None)) {
                         return 0;
                     }

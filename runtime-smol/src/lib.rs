@@ -16,6 +16,7 @@ mod waiting;
 
 use alarm::Alarm;
 use executors::Executors;
+use smol::Async;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use std::cell::RefCell;
@@ -27,7 +28,7 @@ use visor_std::Hooks;
 use visor_std::engine::Engine;
 use visor_std::sys::daemonize::mark_inherited_descriptors;
 use visor_std::sys::error_name;
-use visor_std::sys::signals::{TOLD, survive_write_signals, unblock_all};
+use visor_std::sys::signals::{Delivered, SignalFd, TOLD, survive_write_signals, unblock_all};
 use waiting::Smol;
 
 /// Exit status of a daemon that could not even begin to wait.
@@ -62,7 +63,8 @@ async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) ->
         .into_iter()
         .map(|signal| Ok((signal, signals(signal)?)))
         .collect::<io::Result<Vec<_>>>()?;
-    let mut deaths = async_signal::Signals::new([async_signal::Signal::Child])?;
+    // A descriptor says which child it is; blocked before async-io's thread is there.
+    let deaths = Async::new_nonblocking(SignalFd::of_children()?)?;
     let (alarm, rings) = Alarm::new();
     let engine = Rc::new_cyclic(|engine| {
         let waiting = Smol::new(executors.clone(), Weak::clone(engine), alarm);
@@ -80,10 +82,13 @@ async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) ->
     let weak = Rc::downgrade(&engine);
     let collect = async move {
         // Children may have ended before anybody listened.
-        waiting::collect(&weak).await;
-        // One signal may stand for many.
-        while deaths.next().await.is_some() {
-            waiting::collect(&weak).await;
+        waiting::report(&weak, |engine| engine.child_ended(None));
+        while deaths.readable().await.is_ok() {
+            waiting::report(&weak, |engine| {
+                while let Some(Delivered::Child(pid)) = deaths.get_ref().read() {
+                    engine.child_ended(pid);
+                }
+            });
         }
     };
     executors.children.spawn(collect).detach();
@@ -93,7 +98,7 @@ async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) ->
         }
         let deadline = engine.borrow().deadline();
         rings.wait(deadline).await;
-        waiting::report(&Rc::downgrade(&engine), Engine::wake);
+        waiting::report(&Rc::downgrade(&engine), |_| {});
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::executors::Executors;
-use smol::future::{poll_fn, yield_now};
+use smol::future::poll_fn;
 use smol::{Async, Task};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,13 +12,11 @@ use std::task::Poll;
 use visor_std::engine::{Engine, Interest, Source, Waiting};
 use visor_std::sys::Fd;
 
-/// So many of the dead are collected, and their successors started, before others get their turn.
-const DEATHS: usize = 16;
-
 /// The engine as tasks see it: gone when the daemon has ended.
 pub(crate) type Shared = Weak<RefCell<Engine<Smol>>>;
 
-/// Reports to the engine, and sets the alarm to what has become of its deadline.
+/// Reports to the engine, lets it do what is due, and sets the alarm to what has become of its
+/// deadline.
 pub(crate) fn report(engine: &Shared, what: impl FnOnce(&mut Engine<Smol>)) {
     let Some(engine) = engine.upgrade() else {
         return;
@@ -29,21 +27,9 @@ pub(crate) fn report(engine: &Shared, what: impl FnOnce(&mut Engine<Smol>)) {
     }
     engine.tick();
     what(engine);
+    engine.wake();
     let (deadline, over) = (engine.deadline(), engine.exit().is_some());
     engine.waiting.alarm.set(deadline, over);
-}
-
-/// Collects the dead, some at a time: programs that crash as fast as they start must not keep
-/// clients waiting.
-pub(crate) async fn collect(engine: &Shared) {
-    let mut more = true;
-    while more {
-        more = false;
-        report(engine, |engine| more = engine.collect(DEATHS));
-        if more {
-            yield_now().await;
-        }
-    }
 }
 
 /// The executors, and what waits on it.

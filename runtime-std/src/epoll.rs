@@ -18,9 +18,6 @@ const EVENTS: usize = 256;
 
 /// Exit status of a daemon that could not even begin to wait.
 const CANNOT_WAIT: i32 = 1;
-/// So many of the dead are collected, and their successors started, before others get their turn:
-/// programs that crash as fast as they start must not keep clients waiting.
-const DEATHS: usize = 16;
 
 /// Runs a daemon until its end, on the calling thread, and returns its exit status. A system that
 /// has no descriptors for an epoll and for signals ends it at once, with a line on standard error.
@@ -47,16 +44,13 @@ fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
     let waiting = Epoll::new(&signals)?;
     let mut engine = Engine::new(config, boot, hooks, waiting);
     let mut space = [MaybeUninit::uninit(); EVENTS];
-    let mut deaths = false;
+    engine.child_ended(None);
+    engine.wake();
     loop {
         if let Some(status) = engine.exit() {
             return Ok(status);
         }
-        let timeout = if deaths {
-            Some(Timespec::default())
-        } else {
-            engine.deadline().map(sleep_until)
-        };
+        let timeout = engine.deadline().map(sleep_until);
         let events = match epoll::wait(&engine.waiting.epoll, &mut space, timeout.as_ref()) {
             Ok((events, _)) => events,
             Err(Errno::INTR) => continue,
@@ -69,26 +63,21 @@ fn wait_and_do(config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
             }
             match decode(event.data.u64()) {
                 Some(source) => engine.ready(source, readiness(event.flags)),
-                None => deaths |= take_signals(&mut engine, &signals),
+                None => take_signals(&mut engine, &signals),
             }
         }
-        deaths = deaths && engine.collect(DEATHS);
-        // What has happened comes before what has not: an exit before the end of startsecs.
         engine.wake();
     }
 }
 
-/// Hands on what was delivered. Returns whether a child may have ended.
-fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) -> bool {
-    let mut deaths = false;
+/// Hands on what was delivered.
+fn take_signals(engine: &mut Engine<Epoll>, signals: &SignalFd) {
     while let Some(delivered) = signals.read() {
         match delivered {
-            // One report may stand for many.
-            Delivered::Child => deaths = true,
+            Delivered::Child(pid) => engine.child_ended(pid),
             Delivered::Told(signal) => engine.signal(signal),
         }
     }
-    deaths
 }
 
 /// How long to sleep, in whole milliseconds (finer waits need a newer kernel), never too short: to

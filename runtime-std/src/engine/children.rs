@@ -20,7 +20,7 @@ const GIVEN_BYTES: usize = 16 << 10;
 /// One child that has not been reported as ended.
 #[derive(Debug)]
 pub(super) struct Child {
-    pid: Pid,
+    pub(super) pid: Pid,
     stdin: Option<Stdin>,
     stdout: Option<OutputEnd>,
     stderr: Option<OutputEnd>,
@@ -201,38 +201,6 @@ impl<W: Waiting> Engine<W> {
         }
     }
 
-    /// Collects up to `most` of the dead, whoever started them: those that nobody here started are
-    /// orphans. Returns whether there may be more.
-    pub fn collect(&mut self, most: usize) -> bool {
-        for _ in 0..most {
-            if self.exit.is_some() {
-                return false;
-            }
-            match reap::any() {
-                None => return false,
-                Some((pid, status)) => match self.pids.remove(&pid) {
-                    Some(spawn) => self.exited(spawn, status),
-                    None => self.feed(Input::OrphanReaped { pid, status }),
-                },
-            }
-        }
-        true
-    }
-
-    /// Collects one child, if it is dead: for a program that has other children too. Returns
-    /// whether it was.
-    pub fn collect_child(&mut self, spawn: SpawnId) -> bool {
-        let Some(pid) = self.children.get(&spawn).map(|child| child.pid) else {
-            return false;
-        };
-        let Some(status) = reap::one(pid) else {
-            return false;
-        };
-        self.pids.remove(&pid);
-        self.exited(spawn, status);
-        true
-    }
-
     pub(super) fn signal_child(&mut self, spawn: SpawnId, signal: Signal, group: bool) {
         // A child that is gone has had its end reported.
         let Some(child) = self.children.get(&spawn) else {
@@ -249,7 +217,7 @@ impl<W: Waiting> Engine<W> {
 
     /// A child has ended and was collected. What it wrote is reported first: as much as is in the
     /// pipes now, for a descendant may hold them open and write for ever.
-    fn exited(&mut self, spawn: SpawnId, status: ExitStatus) {
+    pub(super) fn exited(&mut self, spawn: SpawnId, status: ExitStatus) {
         for stream in STREAMS {
             self.read_rest(spawn, stream);
         }
@@ -372,7 +340,12 @@ impl<W: Waiting> Engine<W> {
         let old = output.interest();
         self.waiting.forget(source(spawn, stream), &output.fd, old);
         drop(output);
+        let over = child.stdout.is_none() && child.stderr.is_none();
+        let pid = child.pid;
         self.feed(Input::ChildClosed { spawn, stream });
+        if over {
+            self.outputs_closed(pid);
+        }
     }
 
     /// A log does not take what this child writes: its pipes fill up and it waits, and nobody else

@@ -3,6 +3,7 @@
 
 mod children;
 mod clients;
+mod deaths;
 
 use crate::Hooks;
 use crate::record::Recorded;
@@ -13,6 +14,7 @@ use crate::sys::log::Backlog;
 use crate::sys::performer::{Left, Performer};
 use children::Child;
 use clients::{Conn, Server};
+use deaths::Deaths;
 use std::collections::HashMap;
 use std::io;
 use visor_core::config::Config;
@@ -84,8 +86,9 @@ pub trait Waiting {
     /// A source is about to be closed; `old` is what it was waited for.
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest);
 
-    /// A child is there, whose end must lead to [`Engine::collect`] or [`Engine::collect_child`].
-    /// A runtime that is told of all ends at once, by SIGCHLD, has nothing to do here.
+    /// A child is there. A runtime that is told of all ends by SIGCHLD ([`Engine::child_ended`]) has
+    /// nothing to do here; any other must see to it that this one's end leads to
+    /// [`Engine::collect_child`].
     ///
     /// # Errors
     /// Nobody would learn of its end: such a child must not run.
@@ -97,8 +100,8 @@ pub trait Waiting {
 /// The core, the system, and between them all that is open.
 ///
 /// A runtime makes one, then calls [`tick`](Self::tick) and whatever fits for each batch of
-/// reports: [`ready`](Self::ready), [`collect`](Self::collect), [`signal`](Self::signal),
-/// [`wake`](Self::wake). After each of them all actions are done.
+/// reports: [`ready`](Self::ready), [`child_ended`](Self::child_ended), [`signal`](Self::signal), and
+/// after them [`wake`](Self::wake). After each of them all actions are done.
 /// It waits until [`deadline`](Self::deadline) at most, and ends when [`exit`](Self::exit) says so.
 #[derive(Debug)]
 pub struct Engine<W> {
@@ -111,6 +114,7 @@ pub struct Engine<W> {
     children: HashMap<SpawnId, Child>,
     /// Whose a pid is. A pid leaves as it is collected, so it cannot have two owners.
     pids: HashMap<Pid, SpawnId>,
+    deaths: Deaths,
     servers: HashMap<ServerId, Server>,
     conns: HashMap<ConnId, Conn>,
     last_conn: u64,
@@ -142,6 +146,7 @@ impl<W: Waiting> Engine<W> {
             now,
             children: HashMap::new(),
             pids: HashMap::new(),
+            deaths: Deaths::default(),
             servers: HashMap::new(),
             conns: HashMap::new(),
             last_conn: 0,
@@ -166,7 +171,8 @@ impl<W: Waiting> Engine<W> {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         let recording = self.supervisor.deadline();
-        let deadlines = [self.core_deadline, self.retry_servers, recording];
+        let deaths = self.deaths_due();
+        let deadlines = [self.core_deadline, self.retry_servers, recording, deaths];
         deadlines.into_iter().flatten().min()
     }
 
@@ -178,6 +184,10 @@ impl<W: Waiting> Engine<W> {
 
     /// A deadline may have passed.
     pub fn wake(&mut self) {
+        // What has happened comes before what has not: an exit before the end of startsecs.
+        if self.deaths_due().is_some_and(|at| at <= self.now.mono) {
+            self.collect();
+        }
         if self.retry_servers.is_some_and(|at| at <= self.now.mono) {
             self.retry_servers = None;
             self.resume_servers();

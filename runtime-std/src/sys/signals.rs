@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use visor_core::Signal;
+use visor_core::{Pid, Signal};
 
 /// The signals the core is told of.
 pub const TOLD: [Signal; 6] = [
@@ -35,11 +35,17 @@ pub fn unblock_all() {
     child::unblock_all_signals();
 }
 
+/// An inherited SIG_IGN for CHLD would make the kernel collect children by itself.
+fn heed_children() {
+    // SAFETY: the default action runs no code.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// One that was delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Delivered {
-    /// A child may have ended.
-    Child,
+    /// A child may have ended: this one, and perhaps others.
+    Child(Option<Pid>),
     /// One for the core.
     Told(Signal),
 }
@@ -55,14 +61,21 @@ impl SignalFd {
     /// # Errors
     /// EMFILE and the like.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: the default action runs no code. An inherited SIG_IGN for CHLD would make the
-        // kernel collect children by itself.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        heed_children();
         Self::open(
             TOLD.iter()
                 .map(|signal| signal.number())
                 .chain([libc::SIGCHLD]),
         )
+    }
+
+    /// The same for CHLD alone.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub fn of_children() -> io::Result<Self> {
+        heed_children();
+        Self::open(std::iter::once(libc::SIGCHLD))
     }
 
     /// The same for these signals only: for programs that are no daemon.
@@ -101,16 +114,28 @@ impl SignalFd {
                 Err(Errno::INTR) => continue,
                 Err(_) => return None,
             }
-            // ssi_signo comes first, in the machine's byte order.
-            let number = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            let number = field(
+                &bytes,
+                std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo),
+            );
             if number == libc::SIGCHLD.unsigned_abs() {
-                return Some(Delivered::Child);
+                let pid = field(
+                    &bytes,
+                    std::mem::offset_of!(libc::signalfd_siginfo, ssi_pid),
+                );
+                return Some(Delivered::Child((pid != 0).then_some(Pid(pid))));
             }
             if let Some(signal) = Signal::from_number(number.into()) {
                 return Some(Delivered::Told(signal));
             }
         }
     }
+}
+
+/// A number of a signal's description, in the machine's byte order.
+fn field(bytes: &[u8], at: usize) -> u32 {
+    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    found.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
 impl AsFd for SignalFd {

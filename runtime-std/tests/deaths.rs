@@ -1,0 +1,175 @@
+//! How the engine finds the dead: by the names that signals give, by closed outputs, by a look at all.
+//! A look at all would find the children of other tests too, so there is one test at a time.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use visor_core::config::{AutoRestart, Config, ProcessConfig};
+use visor_core::{Boot, Pid, ProcessState};
+use visor_std::Hooks;
+use visor_std::engine::{Engine, Interest, Source, Waiting};
+use visor_std::sys::{Fd, clock};
+
+/// Nobody waits: the tests say what is ready.
+#[derive(Debug)]
+struct Told;
+
+impl Waiting for Told {
+    fn watch(&mut self, _: Source, _: &Fd, _: Interest, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _: Source, _: &Fd, _: Interest) {}
+}
+
+/// A supervisor of programs that run until they are killed, and their pids.
+struct Programs {
+    engine: Engine<Told>,
+    pids: Vec<Pid>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Programs {
+    fn start(number: usize) -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = (0..number).fold(Config::embedded(), |config, at| {
+            let mut program = ProcessConfig::new(&format!("p{at}"), "sleep 1000");
+            program.autorestart = AutoRestart::Never;
+            program.startsecs = 0;
+            config.program(program)
+        });
+        let boot = Boot {
+            pid: Pid(std::process::id()),
+            seed: [0; 32],
+            foreground: true,
+            messages: Vec::new(),
+        };
+        let hooks = Hooks {
+            read_config: Box::new(|| Err(String::new())),
+            ready: Box::new(|| {}),
+            recorder: None,
+        };
+        let mut engine = Engine::new(config, boot, hooks, Told);
+        let pids = infos(&mut engine);
+        let pids: Vec<Pid> = pids.into_iter().map(|(pid, _)| pid).collect();
+        assert_eq!(pids.len(), number);
+        Self {
+            engine,
+            pids,
+            _alone: alone,
+        }
+    }
+
+    /// Ends one of them, and waits until the kernel has it as dead.
+    fn kill(&self, at: usize) -> Pid {
+        let pid = self.pids[at];
+        let raw = rustix::process::Pid::from_raw(i32::try_from(pid.0).unwrap()).unwrap();
+        rustix::process::kill_process(raw, rustix::process::Signal::KILL).unwrap();
+        let is_dead = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.0)).unwrap();
+            stat.contains(") Z ")
+        };
+        while !is_dead() {
+            std::thread::yield_now();
+        }
+        pid
+    }
+
+    fn wake(&mut self) {
+        self.engine.tick();
+        self.engine.wake();
+    }
+
+    fn running(&mut self) -> usize {
+        let running = |state: &ProcessState| *state == ProcessState::Running;
+        let states = infos(&mut self.engine).into_iter().map(|(_, state)| state);
+        states.filter(running).count()
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        for at in 0..self.pids.len() {
+            let alive = format!("/proc/{}", self.pids[at].0);
+            if std::fs::exists(alive).unwrap_or(false) {
+                self.kill(at);
+            }
+        }
+        self.engine.child_ended(None);
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.running() > 0 && Instant::now() < end {
+            self.wake();
+        }
+    }
+}
+
+fn infos(engine: &mut Engine<Told>) -> Vec<(Pid, ProcessState)> {
+    let now = engine.now();
+    let supervisor = engine.supervisor();
+    let ids: Vec<_> = supervisor.processes().map(|(id, ..)| id).collect();
+    let infos = ids
+        .into_iter()
+        .filter_map(|id| supervisor.process_info(id, &now));
+    infos.map(|info| (info.pid, info.state)).collect()
+}
+
+#[test]
+fn one_signal_stands_for_all_who_died() {
+    let mut programs = Programs::start(3);
+    let named = programs.kill(0);
+    programs.kill(2);
+    programs.engine.child_ended(Some(named));
+    programs.wake();
+    assert_eq!(programs.running(), 1);
+    assert_eq!(programs.engine.deadline(), None);
+}
+
+#[test]
+fn among_many_who_is_named_is_found_at_once_and_the_rest_soon() {
+    let mut programs = Programs::start(200);
+    programs.engine.child_ended(None);
+    programs.wake();
+    let named = programs.kill(0);
+    programs.kill(199);
+    programs.engine.child_ended(Some(named));
+    programs.wake();
+    assert!(programs.running() <= 199);
+    while programs.running() > 198 {
+        let due = programs.engine.deadline().expect("a look at all is due");
+        let rest = due.saturating_since(clock::monotonic());
+        assert!(rest <= Duration::from_millis(2), "{rest:?}");
+        programs.wake();
+    }
+    assert_eq!(programs.engine.deadline(), None);
+}
+
+#[test]
+fn the_dead_are_collected_in_turns() {
+    let mut programs = Programs::start(20);
+    for at in 0..20 {
+        let named = programs.kill(at);
+        programs.engine.child_ended((at % 2 == 0).then_some(named));
+    }
+    programs.wake();
+    assert_eq!(programs.running(), 4);
+    assert!(
+        programs
+            .engine
+            .deadline()
+            .is_some_and(|due| due <= clock::monotonic())
+    );
+    programs.wake();
+    assert_eq!(programs.running(), 0);
+    assert_eq!(programs.engine.deadline(), None);
+}
+
+#[test]
+fn nobody_is_collected_unasked_where_the_program_has_children_of_its_own() {
+    let mut own = std::process::Command::new("true").spawn().unwrap();
+    let mut programs = Programs::start(1);
+    programs.kill(0);
+    programs.wake();
+    assert_eq!((programs.running(), programs.engine.deadline()), (1, None));
+    assert!(own.wait().unwrap().success());
+}
