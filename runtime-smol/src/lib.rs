@@ -1,5 +1,6 @@
 //! A runtime on smol: the waiting of [`visor_std::engine`] done by tasks on a local executor.
-//! Readiness and timers are async-io's, signals async-signal's.
+//! Readiness and timers are async-io's, signals async-signal's but for SIGCHLD, whose descriptor says
+//! which child has ended.
 //!
 //! All tasks run on the thread that calls [`run`]. A second thread is async-io's: it waits for
 //! readiness while this one is busy.
@@ -38,14 +39,17 @@ const CANNOT_WAIT: i32 = 1;
 /// has no descriptors for signals ends it at once, with a line on standard error.
 ///
 /// All children of the process are taken to be the daemon's: those it did not start are orphans,
-/// and are collected.
+/// and are collected. Threads that run already must block SIGCHLD.
 #[must_use]
 pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
     survive_write_signals();
     unblock_all();
     mark_inherited_descriptors();
     let executors = Executors::default();
-    let daemon = live(executors.clone(), config, boot, hooks);
+    // Blocks the signal, and must do so before async-io's thread is there: a thread that does not
+    // block it would take it, and nobody would hear of it.
+    let deaths = SignalFd::of_children();
+    let daemon = live(executors.clone(), deaths, config, boot, hooks);
     match smol::block_on(daemon.or(executors.run())) {
         Ok(status) => status,
         Err(error) => {
@@ -57,14 +61,19 @@ pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
     }
 }
 
-async fn live(executors: Executors, config: Config, boot: Boot, hooks: Hooks) -> io::Result<i32> {
+async fn live(
+    executors: Executors,
+    deaths: io::Result<SignalFd>,
+    config: Config,
+    boot: Boot,
+    hooks: Hooks,
+) -> io::Result<i32> {
     // One stream for each: a stream that holds too many unread signals drops any of them.
     let told = TOLD
         .into_iter()
         .map(|signal| Ok((signal, signals(signal)?)))
         .collect::<io::Result<Vec<_>>>()?;
-    // A descriptor says which child it is; blocked before async-io's thread is there.
-    let deaths = Async::new_nonblocking(SignalFd::of_children()?)?;
+    let deaths = Async::new_nonblocking(deaths?)?;
     let (alarm, rings) = Alarm::new();
     let engine = Rc::new_cyclic(|engine| {
         let waiting = Smol::new(executors.clone(), Weak::clone(engine), alarm);

@@ -23,7 +23,8 @@ const CANNOT_WAIT: i32 = 1;
 /// has no descriptors for an epoll and for signals ends it at once, with a line on standard error.
 ///
 /// All children of the process are taken to be the daemon's: those it did not start are orphans,
-/// and are collected.
+/// and are collected. Threads that run already must block SIGCHLD and the signals of
+/// [`TOLD`](crate::sys::signals::TOLD).
 #[must_use]
 pub fn run(config: Config, boot: Boot, hooks: Hooks) -> i32 {
     match wait_and_do(config, boot, hooks) {

@@ -36,7 +36,7 @@ both_runtimes! {
     fn threads_and_descriptors_are_as_documented(runtime: Runtime) {
         let (expected_threads, own, each) = match runtime.effective() {
             Runtime::Std => (1, 16, 3),
-            Runtime::Smol => (2, 38, 3),
+            Runtime::Smol => (2, 36, 3),
             Runtime::Reference => return,
         };
         let few = with_children(runtime, 1);

@@ -17,28 +17,12 @@ pub fn one(pid: Pid) -> Option<ExitStatus> {
     wait(raw(pid)?).map(|(_, status)| status)
 }
 
-/// A dead child, left as it is. Another look may show the same one for as long as nobody collects
-/// it.
-#[must_use]
-pub fn peek() -> Option<Pid> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the call fills `info`, or leaves it zeroed when nobody is dead.
-    let pid = unsafe {
-        if libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) != 0 {
-            return None;
-        }
-        info.assume_init().si_pid()
-    };
-    u32::try_from(pid).ok().filter(|pid| *pid != 0).map(Pid)
-}
-
 /// Whether this process is a child of ours, alive or not yet collected.
 #[must_use]
 pub fn is_child(pid: Pid) -> bool {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: as in `peek`.
+    // SAFETY: the call writes to `info` only.
     unsafe { libc::waitid(libc::P_PID, pid.0, info.as_mut_ptr(), options) == 0 }
 }
 
