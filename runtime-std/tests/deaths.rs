@@ -64,10 +64,13 @@ impl Programs {
     /// Ends one of them, and waits until the kernel has it as dead.
     fn kill(&self, at: usize) -> Pid {
         let pid = self.pids[at];
-        let raw = rustix::process::Pid::from_raw(i32::try_from(pid.0).unwrap()).unwrap();
-        rustix::process::kill_process(raw, rustix::process::Signal::KILL).unwrap();
+        let raw = i32::try_from(pid.0)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("a pid");
+        rustix::process::kill_process(raw, rustix::process::Signal::KILL).expect("a child");
         let is_dead = || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.0)).unwrap();
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.0)).expect("a child");
             stat.contains(") Z ")
         };
         while !is_dead() {
