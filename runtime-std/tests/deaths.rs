@@ -141,7 +141,7 @@ fn among_many_who_is_named_is_found_at_once_and_the_rest_soon() {
     while programs.running() > 198 {
         let due = programs.engine.deadline().expect("a look at all is due");
         let rest = due.saturating_since(clock::monotonic());
-        assert!(rest <= Duration::from_millis(2), "{rest:?}");
+        assert!(rest <= Duration::from_millis(20), "{rest:?}");
         programs.wake();
     }
     assert_eq!(programs.engine.deadline(), None);

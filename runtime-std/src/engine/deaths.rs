@@ -3,8 +3,8 @@
 //! To ask the kernel for any dead child costs a look at each child there is, dead or not; to ask for
 //! a certain one costs the same however many there are. SIGCHLD names one, but one signal may stand
 //! for several deaths. So first those are looked at that were named, then those that have closed
-//! their outputs, as the dead do. All are looked at as well, in case there is another, but only so
-//! often that it takes a small part of the time however many there are.
+//! their outputs, as the dead do. All are looked at as well, in case there is another, but so long
+//! after the signal that it takes a small part of the time however many there are.
 
 use super::{Engine, Waiting};
 use crate::sys::reap;
@@ -15,10 +15,12 @@ use visor_core::{ExitStatus, Input, Pid, SpawnId, Timestamp};
 /// So many of the dead are collected, and their successors started, before others get their turn:
 /// programs that crash as fast as they start must not keep clients waiting.
 const TURN: usize = 16;
-/// After a look at all children there is no other for so long for each of them. One takes about a
-/// hundredth of that.
-const REST: Duration = Duration::from_micros(10);
-/// A look at so few children is always worth it.
+/// All children are looked at so long after a signal, for each of them. The look takes between one
+/// and two thousandths of that.
+const REST: Duration = Duration::from_micros(100);
+/// However many there are, no later than that.
+const LONGEST: Duration = Duration::from_secs(1);
+/// So few children are looked at at once.
 const FEW: usize = 64;
 /// So many that have closed their outputs are remembered.
 const CLOSED: usize = 1024;
@@ -32,10 +34,8 @@ pub(super) struct Deaths {
     closed: VecDeque<Pid>,
     /// So many of the last of those are to be looked at.
     unseen: usize,
-    /// Since when there has been a signal that may stand for others than it names.
-    signalled: bool,
-    /// When all may be looked at again.
-    rested: Option<Timestamp>,
+    /// When all are to be looked at: there was a signal that may stand for others than it named.
+    look: Option<Timestamp>,
     /// Signals are heard: all children are ours.
     all_ours: bool,
 }
@@ -45,39 +45,48 @@ impl Deaths {
     fn due(&self, now: Timestamp) -> Option<Timestamp> {
         if !self.named.is_empty() || self.unseen > 0 {
             Some(now)
-        } else if self.signalled {
-            Some(self.rested.map_or(now, |rested| rested.max(now)))
         } else {
-            None
+            self.look.map(|look| look.max(now))
         }
     }
 
-    /// There was a signal.
-    fn named(&mut self, pid: Option<Pid>) {
+    /// There was a signal. One that names nobody stands for anybody.
+    fn signalled(&mut self, pid: Option<Pid>, children: usize, now: Timestamp) {
         self.named.extend(pid);
         self.unseen = self.closed.len();
-        self.signalled = true;
         self.all_ours = true;
+        let children = if pid.is_some() { children } else { 0 };
+        self.look_at_all(children, now);
+    }
+
+    /// All are to be looked at, by and by.
+    fn look_at_all(&mut self, children: usize, now: Timestamp) {
+        let many = u32::try_from(children).unwrap_or(u32::MAX);
+        let rest = if children <= FEW {
+            Duration::ZERO
+        } else {
+            REST.saturating_mul(many).min(LONGEST)
+        };
+        let look = now + rest;
+        self.look = Some(self.look.map_or(look, |earlier| earlier.min(look)));
     }
 
     /// All were looked at.
-    fn seen(&mut self, children: usize, now: Timestamp) {
-        let many = u32::try_from(children).unwrap_or(u32::MAX);
-        self.rested = (children > FEW).then(|| now + REST * many);
-        self.signalled = false;
+    fn seen(&mut self) {
+        self.look = None;
         self.closed.clear();
         self.unseen = 0;
     }
 
     /// A child has closed its outputs.
-    fn closed(&mut self, pid: Pid) {
+    fn closed(&mut self, pid: Pid, children: usize, now: Timestamp) {
         if !self.all_ours {
             return;
         }
         if self.closed.len() >= CLOSED {
             self.closed.clear();
             self.unseen = 0;
-            self.signalled = true;
+            self.look_at_all(children, now);
         }
         self.closed.push_back(pid);
         self.unseen += 1;
@@ -103,7 +112,8 @@ impl<W: Waiting> Engine<W> {
     /// was anybody to be told. A program that has other children than the daemon's must not call
     /// it; see [`Waiting::watch_child`].
     pub fn child_ended(&mut self, pid: Option<Pid>) {
-        self.deaths.named(pid);
+        self.deaths
+            .signalled(pid, self.children.len(), self.now.mono);
     }
 
     /// Collects one child, if it is dead: for a program that has other children too. Returns
@@ -136,7 +146,7 @@ impl<W: Waiting> Engine<W> {
 
     /// The outputs of a child have come to their end, as a rule because it has.
     pub(super) fn outputs_closed(&mut self, pid: Pid) {
-        self.deaths.closed(pid);
+        self.deaths.closed(pid, self.children.len(), self.now.mono);
     }
 
     /// Looks at all children, for up to `most` that are dead.
@@ -147,7 +157,7 @@ impl<W: Waiting> Engine<W> {
             }
             match reap::any() {
                 Some((pid, status)) => self.collected(pid, status),
-                None => return self.deaths.seen(self.children.len(), self.now.mono),
+                None => return self.deaths.seen(),
             }
         }
     }
@@ -185,52 +195,64 @@ mod tests {
     #[test]
     fn who_closes_its_outputs_is_looked_at_then_and_at_each_signal() {
         let mut deaths = Deaths::default();
-        deaths.closed(Pid(1));
+        deaths.closed(Pid(1), 3, at(1));
         assert_eq!((deaths.due(at(1)), suspects(&mut deaths)), (None, vec![]));
-        deaths.named(None);
-        deaths.seen(3, at(1));
+        deaths.signalled(None, 3, at(1));
+        deaths.seen();
         assert_eq!(deaths.due(at(1)), None);
-        deaths.closed(Pid(2));
-        deaths.closed(Pid(3));
+        deaths.closed(Pid(2), 3, at(1));
+        deaths.closed(Pid(3), 3, at(1));
         assert_eq!(deaths.due(at(2)), Some(at(2)));
         assert_eq!(suspects(&mut deaths), [2, 3]);
-        deaths.closed(Pid(4));
+        deaths.closed(Pid(4), 3, at(2));
         assert_eq!(suspects(&mut deaths), [4]);
         assert_eq!(deaths.due(at(2)), None);
-        deaths.named(Some(Pid(9)));
+        deaths.signalled(Some(Pid(9)), 3, at(2));
         assert_eq!(suspects(&mut deaths), [9, 2, 3, 4]);
-        deaths.seen(3, at(3));
-        deaths.named(Some(Pid(9)));
+        deaths.seen();
+        deaths.signalled(Some(Pid(9)), 3, at(3));
         assert_eq!(suspects(&mut deaths), [9]);
     }
 
     #[test]
-    fn the_more_children_there_are_the_longer_is_the_rest_after_a_look_at_all() {
+    fn the_more_children_there_are_the_later_all_are_looked_at() {
         let mut deaths = Deaths::default();
-        for (children, rest) in [(FEW, 0), (1_000, 10), (10_000, 100)] {
-            deaths.seen(children, at(5));
-            assert_eq!(deaths.due(at(5)), None);
-            deaths.named(None);
+        let later = [(FEW, 0), (1_000, 100), (10_000, 1_000), (1_000_000, 1_000)];
+        for (children, rest) in later {
+            deaths.signalled(Some(Pid(1)), children, at(5));
+            assert_eq!(deaths.due(at(5)), Some(at(5)));
+            assert_eq!(suspects(&mut deaths), [1]);
             assert_eq!(deaths.due(at(5)), Some(at(5 + rest)));
-            assert_eq!(deaths.due(at(500)), Some(at(500)));
+            assert_eq!(deaths.due(at(5_000)), Some(at(5_000)));
+            deaths.seen();
+            assert_eq!(deaths.due(at(5_000)), None);
         }
-        deaths.named(Some(Pid(1)));
-        assert_eq!(deaths.due(at(5)), Some(at(5)));
+    }
+
+    #[test]
+    fn no_signal_puts_off_the_look_at_all() {
+        let mut deaths = Deaths::default();
+        deaths.signalled(Some(Pid(1)), 1_000, at(5));
+        deaths.signalled(Some(Pid(2)), 2_000, at(50));
+        assert_eq!(suspects(&mut deaths), [1, 2]);
+        assert_eq!(deaths.due(at(50)), Some(at(105)));
+        deaths.signalled(None, 1_000, at(60));
+        assert_eq!(deaths.due(at(60)), Some(at(60)));
     }
 
     #[test]
     fn of_those_that_close_their_outputs_no_more_are_remembered_than_a_signal_is_worth() {
         let mut deaths = Deaths::default();
-        deaths.named(None);
-        deaths.seen(10_000, at(0));
+        deaths.signalled(None, 10_000, at(0));
+        deaths.seen();
         let most = u32::try_from(CLOSED).unwrap();
         for pid in 1..=most {
-            deaths.closed(Pid(pid));
+            deaths.closed(Pid(pid), 1_000, at(1));
         }
         assert_eq!(suspects(&mut deaths).len(), CLOSED);
         assert_eq!(deaths.due(at(1)), None);
-        deaths.closed(Pid(most + 1));
+        deaths.closed(Pid(most + 1), 1_000, at(1));
         assert_eq!(suspects(&mut deaths), [most + 1]);
-        assert_eq!(deaths.due(at(1)), Some(at(100)));
+        assert_eq!(deaths.due(at(1)), Some(at(101)));
     }
 }
