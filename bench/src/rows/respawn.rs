@@ -4,8 +4,13 @@ use super::{Run, display, float, secs};
 use crate::report::Row;
 use crate::sides::{Daemon, Scratch, Side, stamps};
 use crate::stats::Samples;
+use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// One program lives a little over a second, again and again: nothing paces it.
@@ -92,19 +97,26 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
         "ms",
         false,
     );
-    for side in &run.sides {
+    let names: Vec<_> = run
+        .sides
+        .iter()
+        .map(|side| (side.name(), Some(*side)))
+        .collect();
+    for (name, side) in names.into_iter().chain([("floor", None)]) {
         let scratch = Scratch::new()?;
+        let file = |n: usize| scratch.path(&format!("stamps{n}"));
         let sections: String = (0..count)
             .map(|n| {
-                let file = scratch.path(&format!("stamps{n}"));
-                let arguments = format!("live {} 1000 1", display(&file));
+                let arguments = format!("live {} 1000 1", display(&file(n)));
                 run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
             })
             .collect();
-        let daemon = Daemon::start(&run.programs, *side, &scratch, &sections)?;
+        let crowd = match side {
+            Some(side) => Crowd::Daemon(Daemon::start(&run.programs, side, &scratch, &sections)?),
+            None => Crowd::Bare(Bare::start(run, (0..count).map(file).collect())),
+        };
         // Counted from the moment each has lived once.
         let begun = Instant::now();
-        let file = |n: usize| scratch.path(&format!("stamps{n}"));
         crate::sides::wait_for("first lives", || {
             (0..count)
                 .all(|n| stamps(&file(n)).len() >= 2)
@@ -119,17 +131,72 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
         let (before, since) = (lives(), Instant::now());
         std::thread::sleep(time);
         let (lived, seconds) = (lives() - before, since.elapsed().as_secs_f64());
-        daemon.stop()?;
-        kept.push(side.name(), 100.0 * float(lived) / (float(count) * seconds));
+        match crowd {
+            Crowd::Daemon(daemon) => daemon.stop()?,
+            Crowd::Bare(bare) => bare.stop()?,
+        }
+        kept.push(name, 100.0 * float(lived) / (float(count) * seconds));
         let all = (0..count).flat_map(|n| gaps(&stamps(&file(n)))).collect();
-        gap.sides.insert(side.name(), Samples::of(all));
+        gap.sides.insert(name, Samples::of(all));
         let stuck = (0..count).filter(|n| stamps(&file(*n)).len() < 4).count();
         if stuck > 0 {
             kept.note
-                .push_str(&format!("{}: {stuck} never came back; ", side.name()));
+                .push_str(&format!("{name}: {stuck} never came back; "));
         }
         kept.note
-            .push_str(&format!("{}: first lives after {warm:.1?}; ", side.name()));
+            .push_str(&format!("{name}: first lives after {warm:.1?}; "));
     }
+    gap.note = "floor: a loop of wait and spawn".to_owned();
     Ok(vec![kept, gap])
+}
+
+/// Who starts them again.
+enum Crowd {
+    Daemon(Daemon),
+    Bare(Bare),
+}
+
+/// A thread that does nothing but wait for any of its children and start it again: what is left of
+/// a supervisor without all that makes it one.
+struct Bare {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Bare {
+    fn start(run: &Run, files: Vec<PathBuf>) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let (program, over) = (run.programs.child.clone(), Arc::clone(&ends));
+        let thread = std::thread::spawn(move || {
+            let spawn = |at: usize| {
+                let mut command = Command::new(&program);
+                command.arg("live").arg(&files[at]).args(["1000", "1"]);
+                command
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped());
+                command.spawn().map(|child| (child.id(), (at, child)))
+            };
+            let mut children: HashMap<_, _> =
+                (0..files.len()).map(spawn).collect::<io::Result<_>>()?;
+            while !children.is_empty() {
+                let ended = rustix::process::wait(rustix::process::WaitOptions::empty())?;
+                let pid = ended.map(|(pid, _)| pid.as_raw_nonzero().get().unsigned_abs());
+                if let Some((at, _pipes)) = pid.and_then(|pid| children.remove(&pid))
+                    && !over.load(Ordering::Relaxed)
+                {
+                    children.extend([spawn(at)?]);
+                }
+            }
+            Ok(())
+        });
+        Self { ends, thread }
+    }
+
+    /// Waits for the last of them.
+    fn stop(self) -> io::Result<()> {
+        self.ends.store(true, Ordering::Relaxed);
+        let done = self.thread.join();
+        done.unwrap_or_else(|_| Err(io::Error::other("the loop of wait and spawn panicked")))
+    }
 }
