@@ -13,6 +13,7 @@ use crate::sides::{Programs, Side};
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// How a run is done.
 #[derive(Clone, Debug)]
@@ -85,6 +86,17 @@ pub const ALL: [(&str, Bench); 13] = [
     ("stop", scale::stop_and_restart),
     ("ten-thousand", scale::ten_thousand),
 ];
+
+/// A program as the floors start it, without a supervisor: with two pipes.
+fn bare_child(program: &Path, what: &str, file: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg(what).arg(file);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
 
 fn display(path: &Path) -> String {
     path.display().to_string()

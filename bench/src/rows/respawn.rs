@@ -7,9 +7,7 @@ use crate::stats::Samples;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -74,13 +72,8 @@ fn bare(run: &Run, rounds: usize) -> io::Result<Vec<f64>> {
     let scratch = Scratch::new()?;
     let file = scratch.path("stamps");
     for _ in 0..rounds {
-        let mut command = Command::new(&run.programs.child);
-        command.arg("live").arg(&file).args(["20", "1"]);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn()?.wait()?;
+        let mut command = super::bare_child(&run.programs.child, "live", &file);
+        command.args(["20", "1"]).spawn()?.wait()?;
     }
     Ok(gaps(&stamps(&file)))
 }
@@ -105,15 +98,15 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
     for (name, side) in names.into_iter().chain([("floor", None)]) {
         let scratch = Scratch::new()?;
         let file = |n: usize| scratch.path(&format!("stamps{n}"));
-        let sections: String = (0..count)
-            .map(|n| {
-                let arguments = format!("live {} 1000 1", display(&file(n)));
-                run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
-            })
-            .collect();
-        let crowd = match side {
-            Some(side) => Crowd::Daemon(Daemon::start(&run.programs, side, &scratch, &sections)?),
-            None => Crowd::Bare(Bare::start(run, (0..count).map(file).collect())),
+        let section = |n: usize| {
+            let arguments = format!("live {} 1000 1", display(&file(n)));
+            run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
+        };
+        let crowd = if let Some(side) = side {
+            let sections: String = (0..count).map(section).collect();
+            Crowd::Daemon(Daemon::start(&run.programs, side, &scratch, &sections)?)
+        } else {
+            Crowd::Bare(Bare::start(run, (0..count).map(file).collect()))
         };
         // Counted from the moment each has lived once.
         let begun = Instant::now();
@@ -157,25 +150,21 @@ enum Crowd {
 }
 
 /// A thread that does nothing but wait for any of its children and start it again: what is left of
-/// a supervisor without all that makes it one.
+/// a supervisor without all that makes it one. Nobody is started again once it is dropped.
 struct Bare {
-    ends: Arc<AtomicBool>,
+    wanted: Arc<()>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl Bare {
     fn start(run: &Run, files: Vec<PathBuf>) -> Self {
-        let ends = Arc::new(AtomicBool::new(false));
-        let (program, over) = (run.programs.child.clone(), Arc::clone(&ends));
+        let wanted = Arc::new(());
+        let (program, still) = (run.programs.child.clone(), Arc::downgrade(&wanted));
         let thread = std::thread::spawn(move || {
             let spawn = |at: usize| {
-                let mut command = Command::new(&program);
-                command.arg("live").arg(&files[at]).args(["1000", "1"]);
-                command
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped());
-                command.spawn().map(|child| (child.id(), (at, child)))
+                let mut command = super::bare_child(&program, "live", &files[at]);
+                let child = command.args(["1000", "1"]).spawn();
+                child.map(|child| (child.id(), (at, child)))
             };
             let mut children: HashMap<_, _> =
                 (0..files.len()).map(spawn).collect::<io::Result<_>>()?;
@@ -183,19 +172,19 @@ impl Bare {
                 let ended = rustix::process::wait(rustix::process::WaitOptions::empty())?;
                 let pid = ended.map(|(pid, _)| pid.as_raw_nonzero().get().unsigned_abs());
                 if let Some((at, _pipes)) = pid.and_then(|pid| children.remove(&pid))
-                    && !over.load(Ordering::Relaxed)
+                    && still.strong_count() > 0
                 {
                     children.extend([spawn(at)?]);
                 }
             }
             Ok(())
         });
-        Self { ends, thread }
+        Self { wanted, thread }
     }
 
     /// Waits for the last of them.
     fn stop(self) -> io::Result<()> {
-        self.ends.store(true, Ordering::Relaxed);
+        drop(self.wanted);
         let done = self.thread.join();
         done.unwrap_or_else(|_| Err(io::Error::other("the loop of wait and spawn panicked")))
     }

@@ -5,7 +5,6 @@ use super::{Run, display, float};
 use crate::report::Row;
 use crate::sides::{Daemon, Scratch, Side, last_of, stamps, wait_for};
 use std::io;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 use visor_core::xmlrpc::Value;
 
@@ -48,15 +47,7 @@ pub(super) fn stop_and_restart(run: &Run) -> io::Result<Vec<Row>> {
 fn bare(run: &Run, count: usize) -> io::Result<(f64, f64)> {
     let scratch = Scratch::new()?;
     let file = scratch.path("stamps");
-    let spawn = || {
-        let mut command = Command::new(&run.programs.child);
-        command.arg("up").arg(&file);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn()
-    };
+    let spawn = || super::bare_child(&run.programs.child, "up", &file).spawn();
     let end = |children: Vec<std::process::Child>| {
         for child in &children {
             let raw = i32::try_from(child.id())

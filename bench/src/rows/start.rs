@@ -4,7 +4,6 @@ use super::{Run, display, float, secs};
 use crate::report::Row;
 use crate::sides::{Daemon, Scratch, last_of, monotonic, stamps, wait_for};
 use std::io;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// From the exec of the daemon to the first program's first act.
@@ -55,13 +54,7 @@ fn bare(run: &Run, count: usize) -> io::Result<f64> {
     let begun = monotonic();
     let mut children = Vec::with_capacity(count);
     for _ in 0..count {
-        let mut command = Command::new(&run.programs.child);
-        command.arg("up").arg(&file);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        children.push(command.spawn()?);
+        children.push(super::bare_child(&run.programs.child, "up", &file).spawn()?);
     }
     let last = last_of(&file, count)?;
     for mut child in children {
