@@ -28,8 +28,9 @@ pub(super) fn respawn(run: &Run) -> io::Result<Vec<Row>> {
         row.sides.insert(side.name(), Samples::of(gaps));
     }
     row.sides
-        .insert("floor", Samples::of(bare(run, run.size(100, 10))?));
-    row.note = format!("{programs} programs that live {LIFE_MILLIS} ms; floor: spawn, wait, spawn");
+        .insert("floor", Samples::of(bare(run, programs, time)?));
+    row.note =
+        format!("{programs} programs that live {LIFE_MILLIS} ms; floor: a loop of wait and spawn");
     Ok(vec![row, cpu])
 }
 
@@ -42,7 +43,7 @@ fn supervised(
     let scratch = Scratch::new()?;
     let sections: String = (0..programs)
         .map(|n| {
-            let file = scratch.path(&format!("stamps{n}"));
+            let file = stamps_file(&scratch, n);
             let arguments = format!("live {} {LIFE_MILLIS} 1", display(&file));
             run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
         })
@@ -53,10 +54,26 @@ fn supervised(
     std::thread::sleep(time);
     let spent = daemon.cpu_nanos() - before;
     daemon.stop()?;
-    let gaps = (0..programs)
-        .flat_map(|n| gaps(&stamps(&scratch.path(&format!("stamps{n}")))))
-        .collect();
-    Ok((gaps, spent))
+    Ok((gaps_of(&scratch, programs), spent))
+}
+
+fn bare(run: &Run, programs: usize, time: Duration) -> io::Result<Vec<f64>> {
+    let scratch = Scratch::new()?;
+    let files = (0..programs).map(|n| stamps_file(&scratch, n)).collect();
+    let bare = Bare::start(run, files, LIFE_MILLIS);
+    std::thread::sleep(time);
+    bare.stop()?;
+    Ok(gaps_of(&scratch, programs))
+}
+
+fn stamps_file(scratch: &Scratch, n: usize) -> PathBuf {
+    scratch.path(&format!("stamps{n}"))
+}
+
+fn gaps_of(scratch: &Scratch, programs: usize) -> Vec<f64> {
+    (0..programs)
+        .flat_map(|n| gaps(&stamps(&stamps_file(scratch, n))))
+        .collect()
 }
 
 /// Milliseconds between the end of each life and the start of the next.
@@ -66,16 +83,6 @@ fn gaps(stamps: &[u64]) -> Vec<f64> {
     ends.zip(starts)
         .map(|(end, start)| secs(start.saturating_sub(*end)) * 1000.0)
         .collect()
-}
-
-fn bare(run: &Run, rounds: usize) -> io::Result<Vec<f64>> {
-    let scratch = Scratch::new()?;
-    let file = scratch.path("stamps");
-    for _ in 0..rounds {
-        let mut command = super::bare_child(&run.programs.child, "live", &file);
-        command.args(["20", "1"]).spawn()?.wait()?;
-    }
-    Ok(gaps(&stamps(&file)))
 }
 
 /// A thousand programs that live a second each: how many of the ideal restarts are kept up.
@@ -97,7 +104,7 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
         .collect();
     for (name, side) in names.into_iter().chain([("floor", None)]) {
         let scratch = Scratch::new()?;
-        let file = |n: usize| scratch.path(&format!("stamps{n}"));
+        let file = |n: usize| stamps_file(&scratch, n);
         let section = |n: usize| {
             let arguments = format!("live {} 1000 1", display(&file(n)));
             run.section(&format!("p{n}"), &arguments, 1, "autorestart=true\n")
@@ -106,7 +113,7 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
             let sections: String = (0..count).map(section).collect();
             Crowd::Daemon(Daemon::start(&run.programs, side, &scratch, &sections)?)
         } else {
-            Crowd::Bare(Bare::start(run, (0..count).map(file).collect()))
+            Crowd::Bare(Bare::start(run, (0..count).map(file).collect(), 1000))
         };
         // Counted from the moment each has lived once.
         let begun = Instant::now();
@@ -129,8 +136,8 @@ pub(super) fn crashing(run: &Run) -> io::Result<Vec<Row>> {
             Crowd::Bare(bare) => bare.stop()?,
         }
         kept.push(name, 100.0 * float(lived) / (float(count) * seconds));
-        let all = (0..count).flat_map(|n| gaps(&stamps(&file(n)))).collect();
-        gap.sides.insert(name, Samples::of(all));
+        gap.sides
+            .insert(name, Samples::of(gaps_of(&scratch, count)));
         let stuck = (0..count).filter(|n| stamps(&file(*n)).len() < 4).count();
         if stuck > 0 {
             kept.note
@@ -157,13 +164,13 @@ struct Bare {
 }
 
 impl Bare {
-    fn start(run: &Run, files: Vec<PathBuf>) -> Self {
+    fn start(run: &Run, files: Vec<PathBuf>, life_millis: u64) -> Self {
         let wanted = Arc::new(());
         let (program, still) = (run.programs.child.clone(), Arc::downgrade(&wanted));
         let thread = std::thread::spawn(move || {
             let spawn = |at: usize| {
                 let mut command = super::bare_child(&program, "live", &files[at]);
-                let child = command.args(["1000", "1"]).spawn();
+                let child = command.args([&life_millis.to_string(), "1"]).spawn();
                 child.map(|child| (child.id(), (at, child)))
             };
             let mut children: HashMap<_, _> =
