@@ -305,7 +305,7 @@ mod tests {
         let mut live = Supervisor::new(config, boot, Now::default());
         let mut before = Tally::default();
         while let Output::Action(action) = live.poll_output() {
-            before.add(&live, &action, false);
+            before.add(&action, false);
             if let Action::Spawn { spawn, .. } = action {
                 let input = Input::Spawned { spawn, pid: Pid(7) };
                 let entry = Entry::new(Now::default(), &input, before);

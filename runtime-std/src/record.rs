@@ -109,9 +109,9 @@ impl Recorder {
         self.line(now, |lines, writer| writer.append(lines, &entry));
     }
 
-    fn action(&mut self, supervisor: &Supervisor, action: &Action) {
+    fn action(&mut self, action: &Action) {
         if self.left_bytes.is_some() {
-            self.tally.add(supervisor, action, self.editor.masks());
+            self.tally.add(action, self.editor.masks());
         }
     }
 
@@ -239,7 +239,7 @@ impl Recorded {
             return output;
         };
         match &output {
-            Output::Action(action) => recorder.action(&self.supervisor, action),
+            Output::Action(action) => recorder.action(action),
             Output::Wait(_) => {
                 if let Some(end) = recorder.end.take() {
                     let input = Input::RecordingEnded { end };

@@ -361,8 +361,7 @@ impl Live {
                 return;
             };
             for tape in &mut self.tapes {
-                tape.tally
-                    .add(&self.supervisor, &action, tape.editor.masks());
+                tape.tally.add(&action, tape.editor.masks());
             }
             self.perform(action);
         }

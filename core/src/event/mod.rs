@@ -98,6 +98,20 @@ impl Event {
     }
 }
 
+/// All before the output of a child in what is written to a listener, and the rest; `None` if it is
+/// no PROCESS_LOG event. Whatever the names in it are, the output is in the rest.
+#[cfg(feature = "serde")]
+pub(crate) fn output_event(encoded: &[u8]) -> Option<(&[u8], &[u8])> {
+    if !encoded.starts_with(b"ver:3.0 ") {
+        return None;
+    }
+    let name = memchr::memmem::find(encoded, b" eventname:PROCESS_LOG_")?;
+    let (_, from_name) = encoded.split_at_checked(name)?;
+    // The end of the header line, and that of the payload's first.
+    let before_output = memchr::memchr_iter(b'\n', from_name).nth(1)? + 1;
+    encoded.split_at_checked(name + before_output)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +158,47 @@ mod tests {
             (EventKind::ProcessLogStderr, 9)
         );
         assert_eq!(event.payload(), what.payload());
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn the_output_in_an_event_is_found_whatever_the_names_are() {
+        let encoded = |identifier: &str, what: Occurrence<'_>| {
+            Event::new(3, &what).encode(identifier, "mail", 1)
+        };
+        let log = |process| Occurrence::Log {
+            process,
+            group: "g",
+            pid: 7,
+            stream: Stream::Stdout,
+            data: b"one\ntwo",
+        };
+        for (identifier, process, told, output) in [
+            ("s", "p", "pid:7 channel:stdout\n", &b"one\ntwo"[..]),
+            ("two\nlines", "p", "pid:7 channel:stdout\n", b"one\ntwo"),
+            (
+                "s",
+                "two\nlines",
+                "processname:two\n",
+                b"lines groupname:g pid:7 channel:stdout\none\ntwo",
+            ),
+        ] {
+            let event = encoded(identifier, log(process));
+            let (head, rest) = output_event(&event).unwrap();
+            assert!(head.ends_with(told.as_bytes()), "{head:?}");
+            assert_eq!(rest, output);
+            assert_eq!([head, rest].concat(), event);
+        }
+        let captured = Occurrence::Communication {
+            process: "p",
+            group: "g",
+            pid: 7,
+            stream: Stream::Stdout,
+            data: b"x",
+        };
+        let no_event = &b"x eventname:PROCESS_LOG_STDOUT len:1\n\nx"[..];
+        for other in [&encoded("s", captured), no_event, b"ver:3.0 ", b""] {
+            assert_eq!(output_event(other), None);
+        }
     }
 }

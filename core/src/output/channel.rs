@@ -118,9 +118,9 @@ impl Channel {
         self.filter.is_transparent()
     }
 
-    /// Whether anything but the length of what the child wrote matters here.
+    /// Whether more than the length of what the child wrote matters here, events apart.
     #[cfg(feature = "serde")]
-    pub(crate) fn looks_inside(&self) -> bool {
+    pub(crate) const fn looks_inside(&self) -> bool {
         self.syslog.is_some() || !self.filter.is_transparent()
     }
 

@@ -13,7 +13,7 @@ use alloc::{borrow::Cow, vec::Vec};
 /// let mut carry = Utf8Carry::default();
 /// assert_eq!(&*carry.whole(b"caf\xc3"), b"caf");
 /// assert_eq!(&*carry.whole(b"\xa9\n"), "é\n".as_bytes());
-/// assert!(carry.finish().is_empty());
+/// assert!(carry.is_empty());
 /// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -37,6 +37,12 @@ impl Utf8Carry {
         self.held.extend_from_slice(tail);
         joined.truncate(len);
         Cow::Owned(joined)
+    }
+
+    /// Whether nothing is held back.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// No more follows: gives what was held back, and begins anew.

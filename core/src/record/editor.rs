@@ -145,7 +145,7 @@ mod tests {
                 &Input::Wake,
             ] {
                 while let Output::Action(action) = live.poll_output() {
-                    tally.add(&live, &action, masked);
+                    tally.add(&action, masked);
                 }
                 let entry = Entry::recorded(&live, &mut editor, header.now, input, tally);
                 written.push(serde_json::to_string(&entry).unwrap());

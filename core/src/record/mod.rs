@@ -16,7 +16,7 @@
 //! let mut live = Supervisor::new(header.config.clone(), header.boot.clone(), header.now);
 //! let mut tally = Tally::default();
 //! while let Output::Action(action) = live.poll_output() {
-//!     tally.add(&live, &action, false);
+//!     tally.add(&action, false);
 //! }
 //! let input = Input::Wake;
 //! let entry = Entry::new(Now::default(), &input, tally);
@@ -95,7 +95,8 @@ pub struct Entry<'a> {
     /// What.
     #[serde(rename = "i", borrow)]
     pub input: Cow<'a, Input<'a>>,
-    /// So many bytes more of a child's output, which nothing looks into.
+    /// So many bytes more of a child's output, which nothing looks into; ASCII if events are made of
+    /// them.
     #[serde(rename = "o", default, skip_serializing_if = "is_zero")]
     omitted: u64,
     /// The client sent what it had sent last on its connection, which is not written again.
@@ -142,7 +143,7 @@ impl<'a> Entry<'a> {
             data,
         } = input
             && !editor.keeps(now.mono, data.len())
-            && !supervisor.looks_into(*spawn, *stream)
+            && !supervisor.looks_into(*spawn, *stream, data)
         {
             let input = Input::ChildOutput {
                 spawn: *spawn,

@@ -78,7 +78,7 @@ impl Replay {
     pub fn rest(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
         while let Output::Action(action) = self.supervisor.poll_output() {
-            self.tally.add(&self.supervisor, &action, self.masked);
+            self.tally.add(&action, self.masked);
             actions.push(action);
         }
         actions
@@ -94,7 +94,7 @@ impl Replay {
             let Output::Action(action) = self.supervisor.poll_output() else {
                 break;
             };
-            self.tally.add(&self.supervisor, &action, self.masked);
+            self.tally.add(&action, self.masked);
             actions.push(action);
         }
         if self.tally == recorded {
@@ -148,12 +148,9 @@ mod tests {
             log: LogId::Activity,
             data: data.into(),
         };
-        let replay = Replay::new(header());
         let of = |actions: &[Action]| {
             let mut tally = Tally::default();
-            actions
-                .iter()
-                .for_each(|action| tally.add(replay.supervisor(), action, false));
+            actions.iter().for_each(|action| tally.add(action, false));
             tally
         };
         let (a, b) = (write(b"a"), write(b"b\0"));
@@ -171,7 +168,7 @@ mod tests {
         actions
             .iter()
             .chain([&Action::Ready])
-            .for_each(|action| recorded.add(replay.supervisor(), action, false));
+            .for_each(|action| recorded.add(action, false));
         let entry = Entry::new(Now::default(), &Input::Wake, recorded);
         let divergence = Replay::new(header()).step(entry).unwrap_err();
         assert_eq!(divergence.recorded, recorded);
@@ -189,13 +186,13 @@ mod tests {
             &Input::Wake,
         ] {
             while let Output::Action(action) = supervisor.poll_output() {
-                tally.add(&supervisor, &action, false);
+                tally.add(&action, false);
             }
             entries.push(Entry::new(header.now, input, tally));
             supervisor.handle_input(header.now, input.clone());
         }
         while let Output::Action(action) = supervisor.poll_output() {
-            tally.add(&supervisor, &action, false);
+            tally.add(&action, false);
         }
         (entries, tally)
     }

@@ -1,6 +1,7 @@
 //! A running digest of what a supervisor decided.
 
-use crate::{Action, LogId, SpawnSpec, Supervisor};
+use crate::event::output_event;
+use crate::{Action, LogId, SpawnSpec};
 use core::hash::{Hash, Hasher};
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One more action, just polled from this supervisor. Output that nothing looks into counts by
-    /// its length. `masked`: so does all that a masked recording hides or replaces.
-    pub fn add(&mut self, supervisor: &Supervisor, action: &Action, masked: bool) {
+    /// One more action. What children write counts by its length, in logs and in events: a
+    /// recording may not have it. `masked`: so does all that a masked recording hides or replaces.
+    pub fn add(&mut self, action: &Action, masked: bool) {
         let mut digest = Digest(self.digest);
-        let is_told =
-            digest.without_output(supervisor, action) || (masked && digest.without_secrets(action));
+        core::mem::discriminant(action).hash(&mut digest);
+        let is_told = (masked && digest.without_secrets(action)) || digest.without_output(action);
         if !is_told {
             action.hash(&mut digest);
         }
@@ -54,26 +55,33 @@ impl From<Tally> for (u64, u64) {
 struct Digest(u64);
 
 impl Digest {
-    /// Takes a write of output that is the core's only to pass on; `false` leaves it to others.
-    fn without_output(&mut self, supervisor: &Supervisor, action: &Action) -> bool {
-        let Action::WriteLog { log, data } = action else {
-            return false;
-        };
-        let LogId::Child(id, stream) = log else {
-            return false;
-        };
-        if supervisor.looks_into_output(*id, *stream) {
-            return false;
+    /// Takes an action that passes on what a child wrote; `false` leaves it to others.
+    #[allow(clippy::wildcard_enum_match_arm)] // All others do not.
+    fn without_output(&mut self, action: &Action) -> bool {
+        match action {
+            Action::WriteLog {
+                log: log @ LogId::Child(..),
+                data,
+            } => {
+                log.hash(self);
+                self.write_usize(data.len());
+            }
+            Action::WriteStdin { spawn, data } => {
+                let Some((told, output)) = output_event(data) else {
+                    return false;
+                };
+                spawn.hash(self);
+                told.hash(self);
+                self.write_usize(output.len());
+            }
+            _ => return false,
         }
-        log.hash(self);
-        self.write_usize(data.len());
         true
     }
 
     /// Takes an action that may have secrets in it; `false` leaves it to others.
     #[allow(clippy::wildcard_enum_match_arm)] // All others have none.
     fn without_secrets(&mut self, action: &Action) -> bool {
-        core::mem::discriminant(action).hash(self);
         match action {
             Action::Spawn { spawn, spec } => {
                 spawn.hash(self);
@@ -93,7 +101,10 @@ impl Digest {
                 conn.hash(self);
                 self.folded(data);
             }
-            Action::WriteLog { log, data } => {
+            Action::WriteLog {
+                log: log @ LogId::Activity,
+                data,
+            } => {
                 log.hash(self);
                 let mut windows = data.windows(REFUSED_CALL.len());
                 let shown = windows.position(|window| window == REFUSED_CALL);
@@ -175,6 +186,7 @@ impl Hasher for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Supervisor;
 
     #[test]
     fn a_digest_is_the_same_on_every_machine_and_depends_on_every_write() {
@@ -199,27 +211,11 @@ mod tests {
         assert_eq!(digest.finish(), 16_498_111_515_011_768_971);
     }
 
-    fn daemon() -> Supervisor {
-        let mut looked_at = crate::config::ProcessConfig::new("captured", "/bin/c");
-        looked_at.stdout.capture_maxbytes = 100;
-        let plain = crate::config::ProcessConfig::new("plain", "/bin/p");
-        let config = crate::config::Config::embedded();
-        let config = config.program(plain).program(looked_at);
-        let boot = crate::Boot {
-            pid: crate::Pid(1),
-            seed: [0; 32],
-            foreground: true,
-            messages: alloc::vec![],
-        };
-        Supervisor::new(config, boot, crate::Now::default())
-    }
-
     /// Whether two actions count as the same.
     fn same(masked: bool, a: &Action, b: &Action) -> bool {
-        let daemon = daemon();
         let [a, b] = [a, b].map(|action| {
             let mut tally = Tally::default();
-            tally.add(&daemon, action, masked);
+            tally.add(action, masked);
             tally
         });
         assert_eq!(a.count(), 1);
@@ -227,22 +223,50 @@ mod tests {
     }
 
     #[test]
-    fn output_that_nothing_looks_into_counts_by_its_length() {
-        let daemon = daemon();
-        let write = |name: &str, data: &[u8]| {
-            let mut all = daemon.processes();
-            let (id, ..) = all.find(|(_, _, known, _)| *known == name).unwrap();
-            Action::WriteLog {
-                log: LogId::Child(id, crate::Stream::Stdout),
-                data: data.into(),
-            }
+    fn what_children_write_counts_by_its_length() {
+        use crate::Stream::{Stderr, Stdout};
+        let log = |log, data: &[u8]| Action::WriteLog {
+            log,
+            data: data.into(),
         };
+        let child = |process, stream| LogId::Child(crate::ProcessId(process), stream);
         for masked in [false, true] {
-            let same = |name, a, b| same(masked, &write(name, a), &write(name, b));
-            assert!(same("plain", b"ab", b"cd"));
-            assert!(!same("plain", b"ab", b"abc"));
-            assert!(!same("captured", b"ab", b"cd"));
+            let one = log(child(1, Stdout), b"ab");
+            assert!(same(masked, &one, &log(child(1, Stdout), b"cd")));
+            for other in [
+                log(child(1, Stdout), b"abc"),
+                log(child(2, Stdout), b"ab"),
+                log(child(1, Stderr), b"ab"),
+                log(LogId::Activity, b"ab"),
+            ] {
+                assert!(!same(masked, &one, &other), "{other:?}");
+            }
+            let activity = |data| log(LogId::Activity, data);
+            assert!(!same(masked, &activity(b"ab"), &activity(b"cd")));
         }
+    }
+
+    #[test]
+    fn events_of_what_children_write_count_by_its_length_and_all_else() {
+        let sent = |spawn, head: &str, output: &str| Action::WriteStdin {
+            spawn: crate::SpawnId(spawn),
+            data: alloc::format!("{head}{output}").into_bytes().into(),
+        };
+        let log = "ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:PROCESS_LOG_STDOUT len:40\n\
+                   processname:p groupname:p pid:7 channel:stdout\n";
+        let one = sent(1, log, "one\n");
+        assert!(same(false, &one, &sent(1, log, "two\n")));
+        for other in [
+            sent(1, log, "three\n"),
+            sent(2, log, "one\n"),
+            sent(1, &log.replace("serial:1", "serial:2"), "one\n"),
+            sent(1, &log.replace("pid:7", "pid:8"), "one\n"),
+        ] {
+            assert!(!same(false, &one, &other), "{other:?}");
+        }
+        let captured = log.replace("_LOG_", "_COMMUNICATION_");
+        let [one, two] = ["one\n", "two\n"].map(|output| sent(1, &captured, output));
+        assert!(!same(false, &one, &two));
     }
 
     /// What is spawned for a program with one variable.

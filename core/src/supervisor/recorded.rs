@@ -3,31 +3,27 @@
 use super::Supervisor;
 use crate::config::ServerConfig;
 use crate::http::auth::Gate;
-use crate::process::Process;
-use crate::{ConnId, LogLevel, ProcessId, SpawnId, Stream};
+use crate::{ConnId, LogLevel, SpawnId, Stream};
 
 impl Supervisor {
-    /// Whether anything depends on what a child writes to a stream besides how much it is: then
-    /// events, captures, escape sequences, the system's log, the listener protocol, or an activity
-    /// log that shows it.
-    pub(crate) fn looks_into(&self, spawn: SpawnId, stream: Stream) -> bool {
-        let process = self.spawns.get(&spawn);
-        process.is_some_and(|id| self.looks_into_output(*id, stream))
-    }
-
-    /// The same for the log of a process.
-    pub(crate) fn looks_into_output(&self, id: ProcessId, stream: Stream) -> bool {
-        let channel = |process: &Process| match stream {
-            Stream::Stdout => process.stdout.looks_inside(),
-            Stream::Stderr => process.stderr.looks_inside(),
+    /// Whether anything depends on what a child writes to a stream besides how much it is:
+    /// captures, escape sequences, the system's log, the listener protocol, or an activity log that
+    /// shows it. Events only pass it on, with its length in characters, but what is no text is told
+    /// in other words, and a character may be cut where a read ends: of ASCII neither is so.
+    pub(crate) fn looks_into(&self, spawn: SpawnId, stream: Stream, data: &[u8]) -> bool {
+        let id = self.spawns.get(&spawn);
+        let Some((id, process)) = id.and_then(|id| Some((*id, self.processes.get(id)?))) else {
+            return false;
         };
+        let channel = match stream {
+            Stream::Stdout => &process.stdout,
+            Stream::Stderr => &process.stderr,
+        };
+        let is_plain = || channel.log_text.is_empty() && data.is_ascii();
         self.activity.wants(LogLevel::Debug)
-            || self
-                .processes
-                .get(&id)
-                .is_some_and(|process| channel(process))
-            || self.wants_log_events(id, stream)
+            || channel.looks_inside()
             || self.is_listener(id)
+            || (self.wants_log_events(id, stream) && !is_plain())
     }
 
     /// Whether an `Authorization` header's value opens the server a client came through.
@@ -56,14 +52,14 @@ pub(crate) fn gate(server: &ServerConfig, marked: bool) -> Gate {
 mod tests {
     use super::*;
     use crate::config::{Config, GroupConfig, GroupKind, ProcessConfig};
-    use crate::{Action, Boot, Now, Output, Pid};
+    use crate::{Action, Boot, Input, Now, Output, Pid};
 
-    /// Whether the output of a program is looked into.
-    fn looks(
+    /// A daemon with one program, and its spawn.
+    fn daemon(
         change: impl FnOnce(&mut ProcessConfig),
         events: Option<&str>,
         level: LogLevel,
-    ) -> bool {
+    ) -> (Supervisor, SpawnId) {
         let mut web = ProcessConfig::new("web", "/bin/web");
         change(&mut web);
         let mut config = Config::embedded().program(web);
@@ -86,24 +82,65 @@ mod tests {
         let mut core = Supervisor::new(config, boot, Now::default());
         while let Output::Action(action) = core.poll_output() {
             if let Action::Spawn { spawn, .. } = action {
-                return core.looks_into(spawn, Stream::Stdout);
+                return (core, spawn);
             }
         }
         panic!("nothing was spawned")
     }
 
+    /// Whether text, plain and other, is looked into.
+    fn looks(
+        change: impl FnOnce(&mut ProcessConfig),
+        events: Option<&str>,
+        level: LogLevel,
+    ) -> [bool; 2] {
+        let (core, spawn) = daemon(change, events, level);
+        ["plain", "\u{e9}"].map(|text| core.looks_into(spawn, Stream::Stdout, text.as_bytes()))
+    }
+
     #[test]
     fn output_is_looked_into_where_anything_depends_on_it() {
         let info = LogLevel::Info;
-        assert!(!looks(|_| {}, None, info));
-        assert!(looks(|web| web.stdout.syslog = true, None, info));
-        assert!(looks(|web| web.stdout.capture_maxbytes = 1, None, info));
-        assert!(looks(|_| {}, None, LogLevel::Debug));
+        let (never, always) = ([false; 2], [true; 2]);
+        assert_eq!(looks(|_| {}, None, info), never);
+        assert_eq!(looks(|web| web.stdout.syslog = true, None, info), always);
+        assert_eq!(
+            looks(|web| web.stdout.capture_maxbytes = 1, None, info),
+            always
+        );
+        assert_eq!(looks(|_| {}, None, LogLevel::Debug), always);
         let with_events = |web: &mut ProcessConfig| web.stdout.events_enabled = true;
-        assert!(looks(with_events, Some("PROCESS_LOG"), info));
+        assert_eq!(looks(with_events, Some("PROCESS_LOG"), info), [false, true]);
         // Nobody wants these events, or there are none.
-        assert!(!looks(with_events, None, info));
-        assert!(!looks(with_events, Some("PROCESS_STATE"), info));
-        assert!(!looks(|_| {}, Some("PROCESS_LOG"), info));
+        assert_eq!(looks(with_events, None, info), never);
+        assert_eq!(looks(with_events, Some("PROCESS_STATE"), info), never);
+        assert_eq!(looks(|_| {}, Some("PROCESS_LOG"), info), never);
+    }
+
+    #[test]
+    fn plain_text_behind_half_a_character_is_looked_into() {
+        let with_events = |web: &mut ProcessConfig| web.stdout.events_enabled = true;
+        let (mut core, spawn) = daemon(with_events, Some("PROCESS_LOG"), LogLevel::Info);
+        core.handle_input(Now::default(), Input::Spawned { spawn, pid: Pid(7) });
+        let stream = Stream::Stdout;
+        let mut looks_after = |data: &'static [u8]| {
+            let data = data.into();
+            let output = Input::ChildOutput {
+                spawn,
+                stream,
+                data,
+            };
+            core.handle_input(Now::default(), output);
+            core.looks_into(spawn, stream, b"plain")
+        };
+        assert!(!looks_after(b"plain"));
+        assert!(looks_after(b"caf\xc3"));
+        assert!(!looks_after(b"\xa9"));
+    }
+
+    #[test]
+    fn of_a_child_that_is_not_known_nothing_is_looked_into() {
+        let (core, _) = daemon(|web| web.stdout.syslog = true, None, LogLevel::Info);
+        assert!(!core.looks_into(SpawnId(u64::MAX), Stream::Stdout, b"x"));
     }
 }
