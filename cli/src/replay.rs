@@ -191,10 +191,10 @@ impl Told {
         if !self.trace {
             return Ok(());
         }
-        let (inputs, since) = (self.inputs, at(entry.now.mono, self.begun));
+        let (inputs, since) = (self.inputs, at(replay.now().mono, self.begun));
         let more = match entry.omitted_bytes() {
-            0 => String::new(),
-            bytes => format!(" and {bytes} bytes that were not recorded"),
+            None => String::new(),
+            Some(bytes) => format!(" and {bytes} bytes that were not recorded"),
         };
         let what = if let (true, Input::ConnData { conn, .. }) = (entry.is_again(), &*entry.input) {
             format!("from client {conn} the same again")
@@ -284,7 +284,7 @@ fn show_action(action: &Action) -> String {
 mod tests {
     use super::*;
     use visor_core::config::{Config, ProcessConfig};
-    use visor_core::record::Tally;
+    use visor_core::record::{Since, Tally};
     use visor_core::{Boot, Now, Output, Pid, Supervisor};
 
     fn words(line: &str) -> Vec<String> {
@@ -308,12 +308,12 @@ mod tests {
             before.add(&action, false);
             if let Action::Spawn { spawn, .. } = action {
                 let input = Input::Spawned { spawn, pid: Pid(7) };
-                let entry = Entry::new(Now::default(), &input, before);
+                let entry = Entry::new(Since::default(), &input, before.take());
                 text += &(serde_json::to_string(&entry).unwrap() + "\n");
                 live.handle_input(Now::default(), input);
             }
         }
-        let entry = Entry::new(Now::default(), &Input::Wake, before);
+        let entry = Entry::new(Since::default(), &Input::Wake, before);
         text + &serde_json::to_string(&entry).unwrap() + "\n"
     }
 
@@ -408,7 +408,7 @@ mod tests {
             ),
             (&unmasked, "line 1: missing field `masked`"),
             (&other, &refused),
-            (&broken, "line 4: missing field `n` at line 1 column 2"),
+            (&broken, "line 4: an entry has one of i, o and a"),
         ] {
             let error = replay(text.as_bytes(), &Options::default(), &mut Vec::new()).unwrap_err();
             assert_eq!(error.to_string(), expected);

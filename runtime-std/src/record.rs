@@ -2,7 +2,6 @@
 
 mod line;
 
-use self::line::Writer;
 use crate::sys::error_name;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -58,7 +57,6 @@ pub struct Recorder {
     left_bytes: Option<u64>,
     bytes_max: u64,
     editor: Editor,
-    writer: Writer,
     tally: Tally,
     /// Since when there are lines that are not written.
     since: Option<Timestamp>,
@@ -86,7 +84,6 @@ impl Recorder {
             left_bytes: Some(bytes_max),
             bytes_max,
             editor: Editor::new(masked),
-            writer: Writer::default(),
             tally: Tally::default(),
             since: None,
             end: None,
@@ -96,7 +93,7 @@ impl Recorder {
     fn begin(&mut self, config: &Config, boot: &Boot, now: Now) {
         let mut header = Header::new(config.clone(), boot.clone(), now);
         self.editor.begin(&mut header);
-        self.line(now, |lines, _| serde_json::to_writer(lines, &header));
+        self.line(now, |lines| serde_json::to_writer(lines, &header));
         // Before anything is done: whoever looks for the recording finds it.
         self.flush();
     }
@@ -105,8 +102,9 @@ impl Recorder {
         if self.left_bytes.is_none() {
             return;
         }
-        let entry = Entry::recorded(supervisor, &mut self.editor, now, input, self.tally);
-        self.line(now, |lines, writer| writer.append(lines, &entry));
+        let before = self.tally.take();
+        let entry = Entry::recorded(supervisor, &mut self.editor, now, input, before);
+        self.line(now, |lines| line::append(lines, &entry));
     }
 
     fn action(&mut self, action: &Action) {
@@ -115,18 +113,14 @@ impl Recorder {
         }
     }
 
-    fn line(
-        &mut self,
-        now: Now,
-        append: impl FnOnce(&mut Vec<u8>, &mut Writer) -> serde_json::Result<()>,
-    ) {
+    fn line(&mut self, now: Now, append: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) {
         let Some(left) = self.left_bytes else {
             return;
         };
         let written = UNWRITTEN.with_borrow_mut(|unwritten| {
             let lines = &mut unwritten.lines;
             let before = lines.len();
-            append(lines, &mut self.writer)?;
+            append(lines)?;
             lines.push(b'\n');
             let bytes = u64::try_from(lines.len() - before).unwrap_or(u64::MAX);
             let Some(left) = left.checked_sub(bytes) else {

@@ -111,6 +111,8 @@ pub struct Live {
     spawns: Vec<SpawnId>,
     conns: Vec<ConnId>,
     token: Option<String>,
+    /// Actions so far.
+    polled: u64,
 }
 
 impl Live {
@@ -152,6 +154,7 @@ impl Live {
             spawns: Vec::new(),
             conns: Vec::new(),
             token: None,
+            polled: 0,
         };
         live.drain();
         live
@@ -258,7 +261,7 @@ impl Live {
     }
 
     fn connect(&mut self, server: u8) {
-        let conn = ConnId(self.tapes[0].tally.count() + 1);
+        let conn = ConnId(self.polled + 1);
         if self.conns.contains(&conn) {
             return;
         }
@@ -349,7 +352,8 @@ impl Live {
     fn answer(&mut self, input: Input<'_>) {
         for tape in &mut self.tapes {
             let editor = &mut tape.editor;
-            let entry = Entry::recorded(&self.supervisor, editor, self.now, &input, tape.tally);
+            let before = tape.tally.take();
+            let entry = Entry::recorded(&self.supervisor, editor, self.now, &input, before);
             tape.text.push_str(&line(&entry));
         }
         self.supervisor.handle_input(self.now, input);
@@ -360,6 +364,7 @@ impl Live {
             let Output::Action(action) = self.supervisor.poll_output() else {
                 return;
             };
+            self.polled += 1;
             for tape in &mut self.tapes {
                 tape.tally.add(&action, tape.editor.masks());
             }
@@ -426,7 +431,7 @@ impl Live {
             }
             Action::ReadConfig => {
                 // Sometimes a value of the environment has changed, and nothing else.
-                let turn = u8::try_from(self.tapes[0].tally.count() % 3).unwrap_or(0);
+                let turn = u8::try_from(self.polled % 3).unwrap_or(0);
                 let read = configuration(self.variant, turn);
                 self.answer(Input::ConfigRead {
                     result: Ok(Box::new(read)),

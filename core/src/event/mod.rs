@@ -99,17 +99,23 @@ impl Event {
 }
 
 /// All before the output of a child in what is written to a listener, and the rest; `None` if it is
-/// no PROCESS_LOG event. Whatever the names in it are, the output is in the rest.
+/// no PROCESS_LOG event. Whatever the names in it are, the output is in the rest: what has a line's
+/// end in a name may be taken for one.
 #[cfg(feature = "serde")]
 pub(crate) fn output_event(encoded: &[u8]) -> Option<(&[u8], &[u8])> {
     if !encoded.starts_with(b"ver:3.0 ") {
         return None;
     }
-    let name = memchr::memmem::find(encoded, b" eventname:PROCESS_LOG_")?;
-    let (_, from_name) = encoded.split_at_checked(name)?;
-    // The end of the header line, and that of the payload's first.
-    let before_output = memchr::memchr_iter(b'\n', from_name).nth(1)? + 1;
-    encoded.split_at_checked(name + before_output)
+    let (header, rest) = encoded.split_at_checked(memchr::memchr(b'\n', encoded)? + 1)?;
+    // Its last word but one is the type.
+    let mut spaces = memchr::memrchr_iter(b' ', header);
+    let kind = spaces.nth(1).and_then(|space| header.get(space..));
+    let is_of = |name: &[u8]| kind.is_some_and(|kind| kind.starts_with(name));
+    if is_of(b" eventname:") && !is_of(b" eventname:PROCESS_LOG_") {
+        return None;
+    }
+    let before_output = header.len() + memchr::memchr(b'\n', rest)? + 1;
+    encoded.split_at_checked(before_output)
 }
 
 #[cfg(test)]
@@ -175,7 +181,12 @@ mod tests {
         };
         for (identifier, process, told, output) in [
             ("s", "p", "pid:7 channel:stdout\n", &b"one\ntwo"[..]),
-            ("two\nlines", "p", "pid:7 channel:stdout\n", b"one\ntwo"),
+            (
+                "two\nlines",
+                "p",
+                "poolserial:1 eventname:PROCESS_LOG_STDOUT len:54\n",
+                b"processname:p groupname:g pid:7 channel:stdout\none\ntwo",
+            ),
             (
                 "s",
                 "two\nlines",

@@ -1,9 +1,9 @@
 //! What is written of an input.
 
-use super::Header;
 use super::again::Reads;
 use super::mask::Masker;
-use crate::{Input, Supervisor, Timestamp};
+use super::{Header, Since};
+use crate::{Input, Now, Supervisor, Timestamp};
 use alloc::borrow::Cow;
 use core::time::Duration;
 
@@ -21,6 +21,8 @@ const OUTPUTS_KEPT_TIME: Duration = Duration::from_millis(100);
 pub struct Editor {
     masker: Option<Masker>,
     reads: Reads,
+    /// The time of the last entry.
+    last: Now,
     /// Since when outputs that are kept are counted, and how many there were.
     kept: (Timestamp, u32),
 }
@@ -38,6 +40,7 @@ impl Editor {
 
     /// The start of the recording.
     pub fn begin(&mut self, header: &mut Header) {
+        self.last = header.now;
         if let Some(masker) = &mut self.masker {
             masker.begin(header);
         }
@@ -47,6 +50,13 @@ impl Editor {
     #[must_use]
     pub const fn masks(&self) -> bool {
         self.masker.is_some()
+    }
+
+    /// The time of an entry, as it is written.
+    pub(super) const fn since(&mut self, now: Now) -> Since {
+        let since = Since::between(self.last, now);
+        self.last = now;
+        since
     }
 
     /// Whether a read of output is written though nothing looks into it.
@@ -89,7 +99,7 @@ mod tests {
     use super::super::{Entry, Replay, Tally};
     use super::*;
     use crate::config::Config;
-    use crate::{Boot, ConnId, Now, Output, Pid, ServerId};
+    use crate::{Boot, ConnId, Output, Pid, ServerId};
     use alloc::string::String;
     use alloc::vec::Vec;
 
@@ -130,6 +140,7 @@ mod tests {
             let mut header = Header::new(config.clone(), boot.clone(), Now::default());
             let mut live = Supervisor::new(config.clone(), boot.clone(), header.now);
             let (mut editor, mut tally) = (Editor::new(masked), Tally::default());
+            let mut polled = 0;
             editor.begin(&mut header);
             let (conn, server) = (ConnId(1), ServerId(0));
             let data = REQUEST.into();
@@ -146,8 +157,9 @@ mod tests {
             ] {
                 while let Output::Action(action) = live.poll_output() {
                     tally.add(&action, masked);
+                    polled += 1;
                 }
-                let entry = Entry::recorded(&live, &mut editor, header.now, input, tally);
+                let entry = Entry::recorded(&live, &mut editor, header.now, input, tally.take());
                 written.push(serde_json::to_string(&entry).unwrap());
                 live.handle_input(header.now, input.clone());
             }
@@ -157,7 +169,7 @@ mod tests {
                 let entry: Entry<'_> = serde_json::from_str(line).unwrap();
                 replay.step(entry).unwrap().len() as u64
             });
-            assert_eq!(replayed.sum::<u64>(), tally.count());
+            assert_eq!(replayed.sum::<u64>(), polled);
         }
     }
 }

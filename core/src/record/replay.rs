@@ -2,7 +2,7 @@
 
 use super::again::Reads;
 use super::{Entry, Header, Tally};
-use crate::{Action, Output, Supervisor, Transition};
+use crate::{Action, Now, Output, Supervisor, Transition};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -10,6 +10,7 @@ use core::fmt;
 #[derive(Debug)]
 pub struct Replay {
     supervisor: Supervisor,
+    now: Now,
     tally: Tally,
     masked: bool,
     reads: Reads,
@@ -47,13 +48,15 @@ impl Replay {
     /// Starts again.
     #[must_use]
     pub fn new(header: Header) -> Self {
-        let mut supervisor = Supervisor::new(header.config, header.boot, header.now);
+        let now = header.now;
+        let mut supervisor = Supervisor::new(header.config, header.boot, now);
         supervisor.keep_transitions();
         if header.masked {
             supervisor.expect_marks();
         }
         Self {
             supervisor,
+            now,
             tally: Tally::default(),
             masked: header.masked,
             reads: Reads::default(),
@@ -67,9 +70,9 @@ impl Replay {
     /// They are not the recorded ones.
     pub fn step(&mut self, entry: Entry<'_>) -> Result<Vec<Action>, Divergence> {
         let actions = self.poll_to(entry.before)?;
-        let now = entry.now;
+        self.now = entry.since.after(self.now);
         let input = entry.whole(&mut self.reads);
-        self.supervisor.handle_input(now, input);
+        self.supervisor.handle_input(self.now, input);
         Ok(actions)
     }
 
@@ -84,11 +87,13 @@ impl Replay {
         actions
     }
 
-    /// Polls as many actions as had been polled then; [`step`](Self::step) does so itself.
+    /// Polls as many actions as had been polled before the next entry, of which this is the tally;
+    /// [`step`](Self::step) does so itself.
     ///
     /// # Errors
     /// They are not the recorded ones.
-    pub fn poll_to(&mut self, recorded: Tally) -> Result<Vec<Action>, Divergence> {
+    pub fn poll_to(&mut self, before: Tally) -> Result<Vec<Action>, Divergence> {
+        let recorded = before.behind(self.tally);
         let mut actions = Vec::new();
         while self.tally.count() < recorded.count() {
             let Output::Action(action) = self.supervisor.poll_output() else {
@@ -119,6 +124,12 @@ impl Replay {
         self.tally.count()
     }
 
+    /// When the last entry was.
+    #[must_use]
+    pub const fn now(&self) -> Now {
+        self.now
+    }
+
     /// The supervisor as it is now.
     #[must_use]
     pub const fn supervisor(&self) -> &Supervisor {
@@ -128,9 +139,10 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Since;
     use super::*;
     use crate::config::Config;
-    use crate::{Boot, Input, LogId, Now, Pid};
+    use crate::{Boot, Input, LogId, Pid};
 
     fn header() -> Header {
         let boot = Boot {
@@ -169,7 +181,7 @@ mod tests {
             .iter()
             .chain([&Action::Ready])
             .for_each(|action| recorded.add(action, false));
-        let entry = Entry::new(Now::default(), &Input::Wake, recorded);
+        let entry = Entry::new(Since::default(), &Input::Wake, recorded);
         let divergence = Replay::new(header()).step(entry).unwrap_err();
         assert_eq!(divergence.recorded, recorded);
         assert_eq!(divergence.actions, actions);
@@ -188,7 +200,7 @@ mod tests {
             while let Output::Action(action) = supervisor.poll_output() {
                 tally.add(&action, false);
             }
-            entries.push(Entry::new(header.now, input, tally));
+            entries.push(Entry::new(Since::default(), input, tally.take()));
             supervisor.handle_input(header.now, input.clone());
         }
         while let Output::Action(action) = supervisor.poll_output() {
@@ -200,14 +212,16 @@ mod tests {
     #[test]
     fn a_replay_does_what_was_done() {
         let (entries, end) = recorded();
-        assert!(end.count() > 0);
+        let told = entries.iter().map(|entry| entry.before.count());
+        let all = told.sum::<u64>() + end.count();
+        assert!(all > 0);
         let mut replay = Replay::new(header());
         let mut count = 0;
         for entry in entries {
             count += replay.step(entry).unwrap().len() as u64;
         }
         count += replay.poll_to(end).unwrap().len() as u64;
-        assert_eq!((count, replay.actions()), (end.count(), end.count()));
+        assert_eq!((count, replay.actions()), (all, all));
         assert!(replay.rest().is_empty());
         assert_eq!(replay.supervisor().mood(), crate::Mood::Shutdown);
     }

@@ -11,23 +11,23 @@ const REFUSED_CALL: &[u8] = b"XML-RPC request data ";
 
 /// A count and a digest of actions, in order. The same on every machine.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+#[serde(from = "(u64, u32)", into = "(u64, u32)")]
 pub struct Tally {
     count: u64,
-    digest: u64,
+    digest: u32,
 }
 
 impl Tally {
     /// One more action. What children write counts by its length, in logs and in events: a
     /// recording may not have it. `masked`: so does all that a masked recording hides or replaces.
     pub fn add(&mut self, action: &Action, masked: bool) {
-        let mut digest = Digest(self.digest);
+        let mut digest = Digest(u64::from(self.digest));
         core::mem::discriminant(action).hash(&mut digest);
         let is_told = (masked && digest.without_secrets(action)) || digest.without_output(action);
         if !is_told {
             action.hash(&mut digest);
         }
-        self.digest = digest.finish();
+        self.digest = digest.folded_to_half();
         self.count = self.count.wrapping_add(1);
     }
 
@@ -36,15 +36,40 @@ impl Tally {
     pub const fn count(&self) -> u64 {
         self.count
     }
+
+    /// Whether there were none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// What it is now. From then on it counts anew; the digest goes on.
+    pub const fn take(&mut self) -> Self {
+        let taken = *self;
+        self.count = 0;
+        taken
+    }
+
+    /// Those of `earlier` and then these.
+    #[must_use]
+    pub(super) const fn behind(self, earlier: Self) -> Self {
+        if self.is_empty() {
+            return earlier;
+        }
+        Self {
+            count: earlier.count.saturating_add(self.count),
+            digest: self.digest,
+        }
+    }
 }
 
-impl From<(u64, u64)> for Tally {
-    fn from((count, digest): (u64, u64)) -> Self {
+impl From<(u64, u32)> for Tally {
+    fn from((count, digest): (u64, u32)) -> Self {
         Self { count, digest }
     }
 }
 
-impl From<Tally> for (u64, u64) {
+impl From<Tally> for (u64, u32) {
     fn from(tally: Tally) -> Self {
         (tally.count, tally.digest)
     }
@@ -132,6 +157,12 @@ impl Digest {
             }
             self.write(folded.get(..chunk.len()).unwrap_or_default());
         }
+    }
+
+    /// One entry in four billion that differs is not noticed, until the next one.
+    #[allow(clippy::cast_possible_truncation)] // Which is meant.
+    const fn folded_to_half(&self) -> u32 {
+        (self.0 ^ (self.0 >> 32)) as u32
     }
 
     const fn word(&mut self, word: u64) {
@@ -250,7 +281,7 @@ mod tests {
     fn events_of_what_children_write_count_by_its_length_and_all_else() {
         let sent = |spawn, head: &str, output: &str| Action::WriteStdin {
             spawn: crate::SpawnId(spawn),
-            data: alloc::format!("{head}{output}").into_bytes().into(),
+            data: alloc::format!("{head}{output}").into_bytes(),
         };
         let log = "ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:PROCESS_LOG_STDOUT len:40\n\
                    processname:p groupname:p pid:7 channel:stdout\n";
@@ -352,6 +383,22 @@ mod tests {
     #[test]
     fn a_tally_is_two_numbers() {
         let tally = Tally::from((3, 4));
-        assert_eq!((tally.count(), <(u64, u64)>::from(tally)), (3, (3, 4)));
+        assert_eq!((tally.count(), <(u64, u32)>::from(tally)), (3, (3, 4)));
+        assert!(!tally.is_empty() && Tally::from((0, 4)).is_empty());
+    }
+
+    #[test]
+    fn a_tally_counts_anew_and_its_digest_goes_on() {
+        let mut all = Tally::default();
+        all.add(&Action::Ready, false);
+        let mut parts = all;
+        let first = parts.take();
+        assert_eq!(first, all);
+        assert_eq!(parts.take().behind(first), all);
+        for tally in [&mut all, &mut parts] {
+            tally.add(&Action::Ready, false);
+        }
+        assert_eq!((parts.count(), all.count()), (1, 2));
+        assert_eq!(parts.behind(first), all);
     }
 }

@@ -23,7 +23,7 @@ impl Supervisor {
         self.activity.wants(LogLevel::Debug)
             || channel.looks_inside()
             || self.is_listener(id)
-            || (self.wants_log_events(id, stream) && !is_plain())
+            || (channel.makes_events() && !is_plain() && self.wants_log_events(id, stream))
     }
 
     /// Whether an `Authorization` header's value opens the server a client came through.

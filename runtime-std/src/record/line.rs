@@ -2,61 +2,53 @@
 //! for what comes thousands of times a second.
 
 use visor_core::record::Entry;
-use visor_core::{Input, Now, Stream};
+use visor_core::{Input, Stream};
 
-/// Writes entries.
-#[derive(Debug, Default)]
-pub(super) struct Writer {
-    /// The clocks of the last entry, and how they were written: whatever happened in one batch has
-    /// the same.
-    clocks: Option<Now>,
-    written: Vec<u8>,
-}
-
-impl Writer {
-    /// Appends an entry, without an end of line.
-    ///
-    /// # Errors
-    /// None in practice: nothing in an entry is unknown to JSON, and memory takes all of it.
-    pub(super) fn append(
-        &mut self,
-        lines: &mut Vec<u8>,
-        entry: &Entry<'_>,
-    ) -> serde_json::Result<()> {
-        let (count, digest) = <(u64, u64)>::from(entry.before);
-        lines.extend_from_slice(b"{\"n\":[");
+/// Appends an entry, without an end of line.
+///
+/// # Errors
+/// None in practice: nothing in an entry is unknown to JSON, and memory takes all of it.
+pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Result<()> {
+    lines.push(b'{');
+    if !entry.before.is_empty() {
+        let (count, digest) = <(u64, u32)>::from(entry.before);
+        lines.extend_from_slice(b"\"n\":[");
         number(lines, count);
         lines.push(b',');
         number(lines, digest);
-        lines.extend_from_slice(self.clocks(entry.now));
-        input(lines, &entry.input)?;
-        if entry.omitted_bytes() > 0 {
-            lines.extend_from_slice(b",\"o\":");
-            number(lines, entry.omitted_bytes());
-        }
-        if entry.is_again() {
-            lines.extend_from_slice(b",\"a\":true");
-        }
-        lines.push(b'}');
-        Ok(())
+        lines.extend_from_slice(b"],");
     }
-
-    /// What stands between the digest and the input.
-    fn clocks(&mut self, now: Now) -> &[u8] {
-        if self.clocks != Some(now) {
-            self.clocks = Some(now);
-            let written = &mut self.written;
-            written.clear();
-            written.extend_from_slice(b"],\"t\":[");
-            number(written, now.mono.as_nanos());
-            written.push(b',');
-            number(written, now.wall.as_nanos());
-            written.push(b',');
-            number(written, now.utc_offset_secs);
-            written.extend_from_slice(b"],\"i\":");
-        }
-        &self.written
+    if !entry.since.is_zero() {
+        lines.extend_from_slice(b"\"t\":[");
+        number(lines, entry.since.mono_nanos);
+        lines.push(b',');
+        number(lines, entry.since.wall_ahead_nanos);
+        lines.push(b',');
+        number(lines, entry.since.utc_offset_secs);
+        lines.extend_from_slice(b"],");
     }
+    match (entry.omitted_bytes(), &*entry.input) {
+        (Some(bytes), Input::ChildOutput { spawn, stream, .. }) => {
+            lines.extend_from_slice(b"\"o\":[");
+            number(lines, spawn.0);
+            lines.extend_from_slice(match stream {
+                Stream::Stdout => b",\"Stdout\",",
+                Stream::Stderr => b",\"Stderr\",",
+            });
+            number(lines, bytes);
+            lines.push(b']');
+        }
+        (_, Input::ConnData { conn, .. }) if entry.is_again() => {
+            lines.extend_from_slice(b"\"a\":");
+            number(lines, conn.0);
+        }
+        (_, other) => {
+            lines.extend_from_slice(b"\"i\":");
+            input(lines, other)?;
+        }
+    }
+    lines.push(b'}');
+    Ok(())
 }
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "all others are rare")]
@@ -174,12 +166,12 @@ mod tests {
     use super::*;
     use std::borrow::Cow;
     use visor_core::config::{Config, ProcessConfig};
-    use visor_core::record::{Editor, Tally};
-    use visor_core::{Boot, ConnId, Pid, Signal, SpawnId, Supervisor, Timestamp, UnixTime};
+    use visor_core::record::{Editor, Since, Tally};
+    use visor_core::{Boot, ConnId, Now, Pid, Signal, SpawnId, Supervisor};
 
-    fn same(writer: &mut Writer, entry: &Entry<'_>) -> String {
+    fn same(entry: &Entry<'_>) -> String {
         let mut lines = b"before".to_vec();
-        writer.append(&mut lines, entry).unwrap();
+        append(&mut lines, entry).unwrap();
         let line = String::from_utf8(lines.split_off(6)).unwrap();
         assert_eq!(line, serde_json::to_string(entry).unwrap());
         assert_eq!(lines, b"before");
@@ -219,20 +211,11 @@ mod tests {
             }
             inputs.push(Input::ConnData { conn, data });
         }
-        let times = [
-            Now::default(),
-            Now {
-                mono: Timestamp::from_nanos(u64::MAX),
-                wall: UnixTime::from_nanos(i64::MIN),
-                utc_offset_secs: -3600,
-            },
-        ];
-        let mut writer = Writer::default();
-        for time in times {
+        let times = [(0, 0, 0), (1, 0, 0), (u64::MAX, i64::MIN, -3600)];
+        for since in times.map(Since::from) {
             for input in &inputs {
-                same(&mut writer, &Entry::new(time, input, Tally::from((0, 0))));
-                let tally = Tally::from((12, u64::MAX));
-                same(&mut writer, &Entry::new(time, input, tally));
+                same(&Entry::new(since, input, Tally::from((0, 0))));
+                same(&Entry::new(since, input, Tally::from((12, u32::MAX))));
             }
         }
     }
@@ -247,11 +230,11 @@ mod tests {
         };
         let config = Config::embedded().program(ProcessConfig::new("web", "/bin/web"));
         let daemon = Supervisor::new(config, boot, Now::default());
-        let (mut editor, mut writer) = (Editor::new(false), Writer::default());
+        let mut editor = Editor::new(false);
         let mut recorded = |input: &Input<'_>| {
             let (now, before) = (Now::default(), Tally::default());
             let entry = Entry::recorded(&daemon, &mut editor, now, input, before);
-            same(&mut writer, &entry)
+            same(&entry)
         };
         let (spawn, conn, stream) = (SpawnId(0), ConnId(1), Stream::Stdout);
         let data = Cow::Owned(vec![b'x'; 5000]);
@@ -260,11 +243,11 @@ mod tests {
             stream,
             data,
         };
-        assert!(recorded(&long).ends_with("\"data\":\"t\"}},\"o\":5000}"));
+        assert_eq!(recorded(&long), r#"{"o":[0,"Stdout",5000]}"#);
         let data = Cow::Borrowed(&b"GET / HTTP/1.1\r\n\r\n"[..]);
         let asks = Input::ConnData { conn, data };
         assert!(recorded(&asks).ends_with("\\r\\n\\r\\n\"}}}"));
-        assert!(recorded(&asks).ends_with("\"data\":\"t\"}},\"a\":true}"));
+        assert_eq!(recorded(&asks), r#"{"a":1}"#);
     }
 
     /// Each byte at each place in a word, with each other byte beside it.

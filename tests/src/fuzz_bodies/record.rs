@@ -36,7 +36,8 @@ fn read(text: &[u8]) {
     let written = serde_json::to_string(&header).expect("JSON");
     let again: Header = serde_json::from_str(&written).expect("what was written");
     assert_eq!(serde_json::to_string(&again).expect("JSON"), written);
-    let mut supervisor = Supervisor::new(header.config, header.boot, header.now);
+    let mut now = header.now;
+    let mut supervisor = Supervisor::new(header.config, header.boot, now);
     for line in lines.take(STEPS_MAX) {
         let Ok(entry) = serde_json::from_slice::<Entry<'_>>(line) else {
             continue;
@@ -44,7 +45,8 @@ fn read(text: &[u8]) {
         let written = serde_json::to_string(&entry).expect("JSON");
         let again: Entry<'_> = serde_json::from_str(&written).expect("what was written");
         assert_eq!(again, entry);
-        supervisor.handle_input(entry.now, entry.input.into_owned());
+        now = entry.since.after(now);
+        supervisor.handle_input(now, entry.input.into_owned());
         while let Output::Action(_) = supervisor.poll_output() {}
     }
 }
