@@ -81,16 +81,8 @@ impl Editor {
             Some(masker) => masker.mask(supervisor, input),
             None => Cow::Borrowed(input),
         };
-        if let Input::ConnData { conn, .. } = *input
-            && self.reads.note(&input)
-        {
-            let data = Cow::Borrowed(&[][..]);
-            return (Cow::Owned(Input::ConnData { conn, data }), true);
-        }
-        if let Input::ConnClosed { .. } = *input {
-            self.reads.note(&input);
-        }
-        (input, false)
+        let is_again = self.reads.note(&input);
+        (input, is_again)
     }
 }
 

@@ -79,8 +79,8 @@ pub struct Entry<'a> {
     pub before: Tally,
     /// When.
     pub since: Since,
-    /// What; without what [`is_again`](Self::is_again) and [`omitted_bytes`](Self::omitted_bytes)
-    /// say.
+    /// What. Once it was read, without the data that [`is_again`](Self::is_again) and
+    /// [`omitted_bytes`](Self::omitted_bytes) tell of, which are not written.
     pub input: Cow<'a, Input<'a>>,
     left_out: LeftOut,
 }
@@ -104,13 +104,19 @@ struct Written<'a> {
     t: Since,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     i: Option<Cow<'a, Input<'a>>>,
-    /// Output that was left out.
+    /// Output that was left out: so many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     o: Option<(SpawnId, Stream, u64)>,
+    /// Output.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    d: Option<(SpawnId, Stream, Data<'a>)>,
     /// Who sent the same again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     a: Option<ConnId>,
 }
+
+#[derive(Serialize, Deserialize)]
+struct Data<'a>(#[serde(borrow, with = "super::cow")] Cow<'a, [u8]>);
 
 impl<'a> Entry<'a> {
     /// All of an input.
@@ -146,7 +152,7 @@ impl<'a> Entry<'a> {
             return Self {
                 before,
                 since,
-                input: no_output(*spawn, *stream),
+                input: Cow::Borrowed(input),
                 left_out: LeftOut::Output(data.len() as u64),
             };
         }
@@ -197,11 +203,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-const fn no_output<'a>(spawn: SpawnId, stream: Stream) -> Cow<'a, Input<'a>> {
+const fn output(spawn: SpawnId, stream: Stream, data: Cow<'_, [u8]>) -> Cow<'_, Input<'_>> {
     Cow::Owned(Input::ChildOutput {
         spawn,
         stream,
-        data: Cow::Borrowed(&[]),
+        data,
     })
 }
 
@@ -212,11 +218,22 @@ impl Serialize for Entry<'_> {
             t: self.since,
             i: None,
             o: None,
+            d: None,
             a: None,
         };
         match (self.left_out, &*self.input) {
             (LeftOut::Output(bytes), Input::ChildOutput { spawn, stream, .. }) => {
                 written.o = Some((*spawn, *stream, bytes));
+            }
+            (
+                _,
+                Input::ChildOutput {
+                    spawn,
+                    stream,
+                    data,
+                },
+            ) => {
+                written.d = Some((*spawn, *stream, Data(Cow::Borrowed(data))));
             }
             (LeftOut::Again, Input::ConnData { conn, .. }) => written.a = Some(*conn),
             (_, input) => written.i = Some(Cow::Borrowed(input)),
@@ -228,17 +245,25 @@ impl Serialize for Entry<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let written = Written::deserialize(from)?;
-        let (input, left_out) = match (written.i, written.o, written.a) {
-            (Some(input), None, None) => (input, LeftOut::Nothing),
-            (None, Some((spawn, stream, bytes)), None) => {
-                (no_output(spawn, stream), LeftOut::Output(bytes))
+        let (input, left_out) = match (written.i, written.o, written.d, written.a) {
+            (Some(input), None, None, None) => (input, LeftOut::Nothing),
+            (None, Some((spawn, stream, bytes)), None, None) => {
+                let none = Cow::Borrowed(&[][..]);
+                (output(spawn, stream, none), LeftOut::Output(bytes))
             }
-            (None, None, Some(conn)) => {
+            (None, None, Some((spawn, stream, data)), None) => {
+                (output(spawn, stream, data.0), LeftOut::Nothing)
+            }
+            (None, None, None, Some(conn)) => {
                 let data = Cow::Borrowed(&[][..]);
                 let input = Input::ConnData { conn, data };
                 (Cow::Owned(input), LeftOut::Again)
             }
-            _ => return Err(serde::de::Error::custom("an entry has one of i, o and a")),
+            _ => {
+                return Err(serde::de::Error::custom(
+                    "an entry has one of i, o, d and a",
+                ));
+            }
         };
         Ok(Self {
             before: written.n,
@@ -326,8 +351,10 @@ mod tests {
             );
             let line = serde_json::to_string(&entry).unwrap();
             assert_eq!(line.contains("\"o\":"), omitted.is_some(), "{line}");
-            assert_eq!(line.contains("\"i\":"), omitted.is_none(), "{line}");
-            assert_eq!(serde_json::from_str::<Entry<'_>>(&line).unwrap(), entry);
+            assert_eq!(line.contains("\"d\":"), omitted.is_none(), "{line}");
+            let entry: Entry<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(entry.omitted_bytes(), omitted);
+            assert_eq!(serde_json::to_string(&entry).unwrap(), line);
             let Input::ChildOutput { data, .. } = entry.whole(&mut Reads::default()) else {
                 panic!("it is output")
             };
@@ -347,7 +374,9 @@ mod tests {
             let (now, before) = (Now::default(), Tally::default());
             let entry = Entry::recorded(&supervisor, &mut editor, now, &input, before);
             let line = serde_json::to_string(&entry).unwrap();
-            assert_eq!(serde_json::from_str::<Entry<'_>>(&line).unwrap(), entry);
+            let read: Entry<'_> = serde_json::from_str(&line).unwrap();
+            assert_eq!(read.is_again(), entry.is_again());
+            assert_eq!(serde_json::to_string(&read).unwrap(), line);
             (
                 entry.is_again(),
                 line.contains("\"a\":1"),
@@ -365,10 +394,14 @@ mod tests {
             r#"{"i":"Wake","a":1}"#,
             r#"{"i":"Wake","o":[0,"Stdout",1]}"#,
             r#"{"a":1,"o":[0,"Stdout",1]}"#,
+            r#"{"d":[0,"Stdout","t"],"o":[0,"Stdout",1]}"#,
         ] {
             let error = serde_json::from_str::<Entry<'_>>(line).unwrap_err();
             let text = alloc::format!("{error}");
-            assert!(text.starts_with("an entry has one of i, o and a"), "{text}");
+            assert!(
+                text.starts_with("an entry has one of i, o, d and a"),
+                "{text}"
+            );
         }
         let entry = Entry::new(Since::default(), &Input::Wake, Tally::default());
         assert_eq!(serde_json::to_string(&entry).unwrap(), r#"{"i":"Wake"}"#);

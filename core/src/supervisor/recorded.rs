@@ -19,11 +19,15 @@ impl Supervisor {
             Stream::Stdout => &process.stdout,
             Stream::Stderr => &process.stderr,
         };
-        let is_plain = || channel.log_text.is_empty() && data.is_ascii();
-        self.activity.wants(LogLevel::Debug)
-            || channel.looks_inside()
-            || self.is_listener(id)
-            || (channel.makes_events() && !is_plain() && self.wants_log_events(id, stream))
+        if self.activity.wants(LogLevel::Debug) || channel.looks_inside() {
+            return true;
+        }
+        if channel.makes_events() {
+            // Those of a listener's protocol never do.
+            let is_plain = channel.log_text.is_empty() && data.is_ascii();
+            return !is_plain && self.wants_log_events(id, stream);
+        }
+        stream == Stream::Stdout && self.is_listener(id)
     }
 
     /// Whether an `Authorization` header's value opens the server a client came through.

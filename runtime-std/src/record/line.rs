@@ -2,13 +2,18 @@
 //! for what comes thousands of times a second.
 
 use visor_core::record::Entry;
-use visor_core::{Input, Stream};
+use visor_core::{Input, SpawnId, Stream};
 
 /// Appends an entry, without an end of line.
 ///
 /// # Errors
 /// None in practice: nothing in an entry is unknown to JSON, and memory takes all of it.
 pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Result<()> {
+    if let (None, Input::ChildOutput { data, .. }) = (entry.omitted_bytes(), &*entry.input)
+        && !is_text(data)
+    {
+        return serde_json::to_writer(lines, entry);
+    }
     lines.push(b'{');
     if !entry.before.is_empty() {
         let (count, digest) = <(u64, u32)>::from(entry.before);
@@ -30,12 +35,21 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
     match (entry.omitted_bytes(), &*entry.input) {
         (Some(bytes), Input::ChildOutput { spawn, stream, .. }) => {
             lines.extend_from_slice(b"\"o\":[");
-            number(lines, spawn.0);
-            lines.extend_from_slice(match stream {
-                Stream::Stdout => b",\"Stdout\",",
-                Stream::Stderr => b",\"Stderr\",",
-            });
+            output(lines, *spawn, *stream);
             number(lines, bytes);
+            lines.push(b']');
+        }
+        (
+            None,
+            Input::ChildOutput {
+                spawn,
+                stream,
+                data,
+            },
+        ) => {
+            lines.extend_from_slice(b"\"d\":[");
+            output(lines, *spawn, *stream);
+            text(lines, data);
             lines.push(b']');
         }
         (_, Input::ConnData { conn, .. }) if entry.is_again() => {
@@ -51,22 +65,18 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
     Ok(())
 }
 
+/// Whose output it is.
+fn output(lines: &mut Vec<u8>, spawn: SpawnId, stream: Stream) {
+    number(lines, spawn.0);
+    lines.extend_from_slice(match stream {
+        Stream::Stdout => b",\"Stdout\",",
+        Stream::Stderr => b",\"Stderr\",",
+    });
+}
+
 #[allow(clippy::wildcard_enum_match_arm, reason = "all others are rare")]
 fn input(lines: &mut Vec<u8>, input: &Input<'_>) -> serde_json::Result<()> {
     match input {
-        Input::ChildOutput {
-            spawn,
-            stream,
-            data,
-        } if is_text(data) => {
-            lines.extend_from_slice(b"{\"ChildOutput\":{\"spawn\":");
-            number(lines, spawn.0);
-            lines.extend_from_slice(match stream {
-                Stream::Stdout => b",\"stream\":\"Stdout\",\"data\":",
-                Stream::Stderr => b",\"stream\":\"Stderr\",\"data\":",
-            });
-            text(lines, data);
-        }
         Input::StdinProgress { spawn } => {
             lines.extend_from_slice(b"{\"StdinProgress\":{\"spawn\":");
             number(lines, spawn.0);
@@ -167,7 +177,7 @@ mod tests {
     use std::borrow::Cow;
     use visor_core::config::{Config, ProcessConfig};
     use visor_core::record::{Editor, Since, Tally};
-    use visor_core::{Boot, ConnId, Now, Pid, Signal, SpawnId, Supervisor};
+    use visor_core::{Boot, ConnId, Now, Pid, Signal, Supervisor};
 
     fn same(entry: &Entry<'_>) -> String {
         let mut lines = b"before".to_vec();
