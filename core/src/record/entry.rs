@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 
 /// How much later something was than what a recording has before it, on each clock.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(u64, i64, i32)", into = "(u64, i64, i32)")]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+#[serde(from = "Passed")]
 pub struct Since {
     /// Nanoseconds on the monotonic clock.
     pub mono_nanos: u64,
@@ -20,6 +20,10 @@ pub struct Since {
     /// What was added to the offset of local time.
     pub utc_offset_secs: i32,
 }
+
+/// The same as it is written: zeros at its end are left out.
+#[derive(Deserialize)]
+struct Passed(u64, #[serde(default)] i64, #[serde(default)] i32);
 
 impl Since {
     /// From one reading of the clocks to another, whatever they are.
@@ -52,8 +56,8 @@ impl Since {
     }
 }
 
-impl From<(u64, i64, i32)> for Since {
-    fn from((mono_nanos, wall_ahead_nanos, utc_offset_secs): (u64, i64, i32)) -> Self {
+impl From<Passed> for Since {
+    fn from(Passed(mono_nanos, wall_ahead_nanos, utc_offset_secs): Passed) -> Self {
         Self {
             mono_nanos,
             wall_ahead_nanos,
@@ -62,13 +66,18 @@ impl From<(u64, i64, i32)> for Since {
     }
 }
 
-impl From<Since> for (u64, i64, i32) {
-    fn from(since: Since) -> Self {
-        (
-            since.mono_nanos,
-            since.wall_ahead_nanos,
-            since.utc_offset_secs,
-        )
+impl Serialize for Since {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            mono_nanos,
+            wall_ahead_nanos,
+            utc_offset_secs,
+        } = *self;
+        match (wall_ahead_nanos, utc_offset_secs) {
+            (0, 0) => [mono_nanos].serialize(to),
+            (_, 0) => (mono_nanos, wall_ahead_nanos).serialize(to),
+            _ => (mono_nanos, wall_ahead_nanos, utc_offset_secs).serialize(to),
+        }
     }
 }
 
@@ -106,13 +115,42 @@ struct Written<'a> {
     i: Option<Cow<'a, Input<'a>>>,
     /// Output that was left out: so many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    o: Option<(SpawnId, Stream, u64)>,
+    o: Option<(SpawnId, Descriptor, u64)>,
     /// Output.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    d: Option<(SpawnId, Stream, Data<'a>)>,
+    d: Option<(SpawnId, Descriptor, Data<'a>)>,
     /// Who sent the same again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     a: Option<ConnId>,
+    /// Whose standard input took all that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p: Option<SpawnId>,
+}
+
+/// A stream as its number.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+struct Descriptor(Stream);
+
+impl From<Descriptor> for u8 {
+    fn from(descriptor: Descriptor) -> Self {
+        match descriptor.0 {
+            Stream::Stdout => 1,
+            Stream::Stderr => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for Descriptor {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self(Stream::Stdout)),
+            2 => Ok(Self(Stream::Stderr)),
+            _ => Err("output has the descriptor 1 or 2"),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -220,10 +258,11 @@ impl Serialize for Entry<'_> {
             o: None,
             d: None,
             a: None,
+            p: None,
         };
         match (self.left_out, &*self.input) {
             (LeftOut::Output(bytes), Input::ChildOutput { spawn, stream, .. }) => {
-                written.o = Some((*spawn, *stream, bytes));
+                written.o = Some((*spawn, Descriptor(*stream), bytes));
             }
             (
                 _,
@@ -233,9 +272,11 @@ impl Serialize for Entry<'_> {
                     data,
                 },
             ) => {
-                written.d = Some((*spawn, *stream, Data(Cow::Borrowed(data))));
+                let data = Data(Cow::Borrowed(data));
+                written.d = Some((*spawn, Descriptor(*stream), data));
             }
             (LeftOut::Again, Input::ConnData { conn, .. }) => written.a = Some(*conn),
+            (_, Input::StdinProgress { spawn }) => written.p = Some(*spawn),
             (_, input) => written.i = Some(Cow::Borrowed(input)),
         }
         written.serialize(to)
@@ -245,23 +286,27 @@ impl Serialize for Entry<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let written = Written::deserialize(from)?;
-        let (input, left_out) = match (written.i, written.o, written.d, written.a) {
-            (Some(input), None, None, None) => (input, LeftOut::Nothing),
-            (None, Some((spawn, stream, bytes)), None, None) => {
+        let (input, left_out) = match (written.i, written.o, written.d, written.a, written.p) {
+            (Some(input), None, None, None, None) => (input, LeftOut::Nothing),
+            (None, Some((spawn, stream, bytes)), None, None, None) => {
                 let none = Cow::Borrowed(&[][..]);
-                (output(spawn, stream, none), LeftOut::Output(bytes))
+                (output(spawn, stream.0, none), LeftOut::Output(bytes))
             }
-            (None, None, Some((spawn, stream, data)), None) => {
-                (output(spawn, stream, data.0), LeftOut::Nothing)
+            (None, None, Some((spawn, stream, data)), None, None) => {
+                (output(spawn, stream.0, data.0), LeftOut::Nothing)
             }
-            (None, None, None, Some(conn)) => {
+            (None, None, None, None, Some(spawn)) => {
+                let input = Input::StdinProgress { spawn };
+                (Cow::Owned(input), LeftOut::Nothing)
+            }
+            (None, None, None, Some(conn), None) => {
                 let data = Cow::Borrowed(&[][..]);
                 let input = Input::ConnData { conn, data };
                 (Cow::Owned(input), LeftOut::Again)
             }
             _ => {
                 return Err(serde::de::Error::custom(
-                    "an entry has one of i, o, d and a",
+                    "an entry has one of i, o, d, a and p",
                 ));
             }
         };
@@ -295,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_length_that_no_read_has_is_not_believed() {
-        let line = r#"{"o":[0,"Stdout",18446744073709551615]}"#;
+        let line = r#"{"o":[0,1,18446744073709551615]}"#;
         let entry: Entry<'_> = serde_json::from_str(line).unwrap();
         let Input::ChildOutput { data, .. } = entry.whole(&mut Reads::default()) else {
             panic!("it is output");
@@ -392,19 +437,35 @@ mod tests {
         for line in [
             "{}",
             r#"{"i":"Wake","a":1}"#,
-            r#"{"i":"Wake","o":[0,"Stdout",1]}"#,
-            r#"{"a":1,"o":[0,"Stdout",1]}"#,
-            r#"{"d":[0,"Stdout","t"],"o":[0,"Stdout",1]}"#,
+            r#"{"i":"Wake","o":[0,1,1]}"#,
+            r#"{"a":1,"o":[0,1,1]}"#,
+            r#"{"d":[0,1,"t"],"o":[0,1,1]}"#,
+            r#"{"d":[0,1,"t"],"p":1}"#,
         ] {
             let error = serde_json::from_str::<Entry<'_>>(line).unwrap_err();
             let text = alloc::format!("{error}");
             assert!(
-                text.starts_with("an entry has one of i, o, d and a"),
+                text.starts_with("an entry has one of i, o, d, a and p"),
                 "{text}"
             );
         }
-        let entry = Entry::new(Since::default(), &Input::Wake, Tally::default());
-        assert_eq!(serde_json::to_string(&entry).unwrap(), r#"{"i":"Wake"}"#);
+        for (line, stream) in [
+            (r#"{"d":[7,1,"tx"]}"#, Stream::Stdout),
+            (r#"{"d":[7,2,"tx"]}"#, Stream::Stderr),
+        ] {
+            let entry: Entry<'_> = serde_json::from_str(line).unwrap();
+            assert_eq!(*entry.input, *output(SpawnId(7), stream, b"x"[..].into()));
+            assert_eq!(serde_json::to_string(&entry).unwrap(), line);
+        }
+        assert!(serde_json::from_str::<Entry<'_>>(r#"{"d":[7,3,"tx"]}"#).is_err());
+        for (line, input) in [
+            (r#"{"i":"Wake"}"#, Input::Wake),
+            (r#"{"p":7}"#, Input::StdinProgress { spawn: SpawnId(7) }),
+        ] {
+            let entry = Entry::new(Since::default(), &input, Tally::default());
+            assert_eq!(serde_json::to_string(&entry).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Entry<'_>>(line).unwrap(), entry);
+        }
     }
 
     #[test]
@@ -415,20 +476,23 @@ mod tests {
             utc_offset_secs,
         };
         for (earlier, later, since) in [
-            (now(5, 50, 3600), now(5, 50, 3600), (0, 0, 0)),
-            (now(5, 50, 3600), now(7, 52, 3600), (2, 0, 0)),
-            (now(5, 50, 3600), now(7, 40, 7200), (2, -12, 3600)),
-            (now(5, 50, 0), now(4, 50, 0), (u64::MAX, 1, 0)),
+            (now(5, 50, 3600), now(5, 50, 3600), "[0]"),
+            (now(5, 50, 3600), now(7, 52, 3600), "[2]"),
+            (now(5, 50, 3600), now(7, 51, 3600), "[2,-1]"),
+            (now(5, 50, 3600), now(7, 40, 7200), "[2,-12,3600]"),
+            (now(5, 50, 3600), now(7, 52, 3599), "[2,0,-1]"),
+            (now(5, 50, 0), now(4, 50, 0), "[18446744073709551615,1]"),
             (
                 now(0, 0, 0),
                 now(u64::MAX, i64::MIN, -1),
-                (u64::MAX, i64::MIN + 1, -1),
+                "[18446744073709551615,-9223372036854775807,-1]",
             ),
         ] {
             let passed = Since::between(earlier, later);
-            assert_eq!(<(u64, i64, i32)>::from(passed), since);
+            assert_eq!(serde_json::to_string(&passed).unwrap(), since);
+            assert_eq!(serde_json::from_str::<Since>(since).unwrap(), passed);
             assert_eq!(passed.is_zero(), earlier == later);
-            assert_eq!(Since::from(since).after(earlier), later);
+            assert_eq!(passed.after(earlier), later);
         }
     }
 }

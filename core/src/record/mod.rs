@@ -57,7 +57,7 @@ pub struct Header {
     pub version: u32,
     /// Secrets were replaced.
     pub masked: bool,
-    /// What [`Supervisor::new`] was given.
+    /// What [`Supervisor::new`](crate::Supervisor::new) was given.
     pub config: Config,
     /// Likewise.
     pub boot: Boot,

@@ -1,8 +1,11 @@
 //! An entry of a recording as text: the same as `serde_json` makes of it, in a fraction of the time
 //! for what comes thousands of times a second.
 
-use visor_core::record::Entry;
+use visor_core::record::{Entry, Since};
 use visor_core::{Input, SpawnId, Stream};
+
+/// Most entries are shorter.
+const ENTRY_BYTES: usize = 128;
 
 /// Appends an entry, without an end of line.
 ///
@@ -14,24 +17,8 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
     {
         return serde_json::to_writer(lines, entry);
     }
-    lines.push(b'{');
-    if !entry.before.is_empty() {
-        let (count, digest) = <(u64, u32)>::from(entry.before);
-        lines.extend_from_slice(b"\"n\":[");
-        number(lines, count);
-        lines.push(b',');
-        number(lines, digest);
-        lines.extend_from_slice(b"],");
-    }
-    if !entry.since.is_zero() {
-        lines.extend_from_slice(b"\"t\":[");
-        number(lines, entry.since.mono_nanos);
-        lines.push(b',');
-        number(lines, entry.since.wall_ahead_nanos);
-        lines.push(b',');
-        number(lines, entry.since.utc_offset_secs);
-        lines.extend_from_slice(b"],");
-    }
+    lines.reserve(ENTRY_BYTES);
+    head(lines, entry);
     match (entry.omitted_bytes(), &*entry.input) {
         (Some(bytes), Input::ChildOutput { spawn, stream, .. }) => {
             lines.extend_from_slice(b"\"o\":[");
@@ -56,6 +43,10 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
             lines.extend_from_slice(b"\"a\":");
             number(lines, conn.0);
         }
+        (_, Input::StdinProgress { spawn }) => {
+            lines.extend_from_slice(b"\"p\":");
+            number(lines, spawn.0);
+        }
         (_, other) => {
             lines.extend_from_slice(b"\"i\":");
             input(lines, other)?;
@@ -65,22 +56,50 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
     Ok(())
 }
 
+/// What happened before, and when it is.
+fn head(lines: &mut Vec<u8>, entry: &Entry<'_>) {
+    lines.push(b'{');
+    if !entry.before.is_empty() {
+        let (count, digest) = <(u64, u32)>::from(entry.before);
+        lines.extend_from_slice(b"\"n\":[");
+        number(lines, count);
+        lines.push(b',');
+        number(lines, digest);
+        lines.extend_from_slice(b"],");
+    }
+    let Since {
+        mono_nanos,
+        wall_ahead_nanos,
+        utc_offset_secs,
+    } = entry.since;
+    if entry.since.is_zero() {
+        return;
+    }
+    lines.extend_from_slice(b"\"t\":[");
+    number(lines, mono_nanos);
+    if (wall_ahead_nanos, utc_offset_secs) != (0, 0) {
+        lines.push(b',');
+        number(lines, wall_ahead_nanos);
+    }
+    if utc_offset_secs != 0 {
+        lines.push(b',');
+        number(lines, utc_offset_secs);
+    }
+    lines.extend_from_slice(b"],");
+}
+
 /// Whose output it is.
 fn output(lines: &mut Vec<u8>, spawn: SpawnId, stream: Stream) {
     number(lines, spawn.0);
     lines.extend_from_slice(match stream {
-        Stream::Stdout => b",\"Stdout\",",
-        Stream::Stderr => b",\"Stderr\",",
+        Stream::Stdout => b",1,",
+        Stream::Stderr => b",2,",
     });
 }
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "all others are rare")]
 fn input(lines: &mut Vec<u8>, input: &Input<'_>) -> serde_json::Result<()> {
     match input {
-        Input::StdinProgress { spawn } => {
-            lines.extend_from_slice(b"{\"StdinProgress\":{\"spawn\":");
-            number(lines, spawn.0);
-        }
         Input::ConnData { conn, data } if is_text(data) => {
             lines.extend_from_slice(b"{\"ConnData\":{\"conn\":");
             number(lines, conn.0);
@@ -221,8 +240,18 @@ mod tests {
             }
             inputs.push(Input::ConnData { conn, data });
         }
-        let times = [(0, 0, 0), (1, 0, 0), (u64::MAX, i64::MIN, -3600)];
-        for since in times.map(Since::from) {
+        for (mono_nanos, wall_ahead_nanos, utc_offset_secs) in [
+            (0, 0, 0),
+            (1, 0, 0),
+            (1, -1, 0),
+            (1, 0, 3600),
+            (u64::MAX, i64::MIN, -3600),
+        ] {
+            let since = Since {
+                mono_nanos,
+                wall_ahead_nanos,
+                utc_offset_secs,
+            };
             for input in &inputs {
                 same(&Entry::new(since, input, Tally::from((0, 0))));
                 same(&Entry::new(since, input, Tally::from((12, u32::MAX))));
@@ -253,7 +282,7 @@ mod tests {
             stream,
             data,
         };
-        assert_eq!(recorded(&long), r#"{"o":[0,"Stdout",5000]}"#);
+        assert_eq!(recorded(&long), r#"{"o":[0,1,5000]}"#);
         let data = Cow::Borrowed(&b"GET / HTTP/1.1\r\n\r\n"[..]);
         let asks = Input::ConnData { conn, data };
         assert!(recorded(&asks).ends_with("\\r\\n\\r\\n\"}}}"));
