@@ -17,6 +17,8 @@ pub mod tape;
 /// has some is here.
 #[cfg(doctest)]
 mod documentation {
+    // The attributes of its shell examples are for `tests/tests/docs`.
+    #![allow(rustdoc::invalid_codeblock_attributes)]
     #[doc = include_str!("../../docs/write-a-runtime.md")]
     mod write_a_runtime {}
 }

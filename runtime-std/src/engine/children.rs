@@ -1,9 +1,10 @@
 //! Children: their birth, their pipes, their end.
 
 use super::{Engine, Interest, READ_BYTES, SPARES, Source, Waiting};
-use crate::sys::pipes::{self, OurEnds};
+use crate::sys::pipes::{self, LARGE_PIPE_BYTES, OurEnds};
 use crate::sys::queue::{Flushed, WriteQueue};
 use crate::sys::{Fd, reap};
+use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, read};
 use std::borrow::Cow;
 use visor_core::{
@@ -12,8 +13,6 @@ use visor_core::{
 
 /// So many full reads in a row show that a child writes more than its pipe holds.
 const FULL_READS: u8 = 2;
-/// So many reads in one turn of a child whose pipe fills them: what a large pipe holds.
-const READS: usize = 4;
 /// From this on, what was read is given away together with the buffer instead of being copied.
 const GIVEN_BYTES: usize = 16 << 10;
 
@@ -97,9 +96,11 @@ enum Got {
     End,
 }
 
-fn read_some(fd: &Fd, buffer: &mut [u8]) -> Got {
+/// Reads into the memory a buffer has.
+fn read_some(fd: &Fd, buffer: &mut Vec<u8>) -> Got {
     loop {
-        match read(fd, &mut *buffer) {
+        buffer.clear();
+        match read(fd, spare_capacity(buffer)) {
             Ok(0) => return Got::End,
             Ok(count) => return Got::Bytes(count),
             Err(Errno::INTR) => {}
@@ -239,45 +240,45 @@ impl<W: Waiting> Engine<W> {
         self.feed(Input::Exited { spawn, status });
     }
 
-    /// Few reads for one report: children that write much take turns.
+    /// As much as a large pipe holds for one report: children that write much take turns.
     pub(super) fn read_child(&mut self, spawn: SpawnId, stream: Stream) {
-        for _ in 0..READS {
-            if !self.read_child_once(spawn, stream) {
-                return;
+        let mut bytes = 0;
+        while bytes < LARGE_PIPE_BYTES {
+            match self.read_child_once(spawn, stream) {
+                Some(count) => bytes += count,
+                None => return,
             }
         }
     }
 
-    /// Returns whether there is likely more, and a log that takes it.
-    fn read_child_once(&mut self, spawn: SpawnId, stream: Stream) -> bool {
-        let Some(output) = self
+    /// Returns how much it was if there is likely more, and a log that takes it.
+    fn read_child_once(&mut self, spawn: SpawnId, stream: Stream) -> Option<usize> {
+        let output = self
             .children
             .get_mut(&spawn)
-            .and_then(|child| child.output(stream))
-        else {
-            return false;
-        };
+            .and_then(|child| child.output(stream))?;
         match read_some(&output.fd, &mut self.buffer) {
-            Got::Nothing => false,
+            Got::Nothing => None,
             Got::End => {
                 self.close_output(spawn, stream);
-                false
+                None
             }
             Got::Bytes(count) => {
-                let is_full = count == self.buffer.len();
-                if is_full && output.full_reads < FULL_READS {
+                let is_full = count == self.buffer.capacity();
+                if count >= READ_BYTES && output.full_reads < FULL_READS {
                     output.full_reads += 1;
                     if output.full_reads == FULL_READS {
                         pipes::enlarge(&output.fd);
+                        self.read_bytes = LARGE_PIPE_BYTES;
                     }
                 }
-                self.report_output(spawn, stream, count);
+                self.report_output(spawn, stream);
                 match self.congested.take() {
                     Some(serial) => {
                         self.pause_child(spawn, serial);
-                        false
+                        None
                     }
-                    None => is_full,
+                    None => is_full.then_some(count),
                 }
             }
         }
@@ -301,20 +302,19 @@ impl<W: Waiting> Engine<W> {
                 Got::Nothing | Got::End => return,
                 Got::Bytes(count) => {
                     left = Some(waiting.saturating_sub(count as u64));
-                    self.report_output(spawn, stream, count);
+                    self.report_output(spawn, stream);
                     self.congested = None;
                 }
             }
         }
     }
 
-    fn report_output(&mut self, spawn: SpawnId, stream: Stream, count: usize) {
-        let data = if count < GIVEN_BYTES {
-            Cow::Borrowed(self.buffer.get(..count).unwrap_or_default())
+    /// What was just read.
+    fn report_output(&mut self, spawn: SpawnId, stream: Stream) {
+        let data = if self.buffer.len() < GIVEN_BYTES {
+            Cow::Borrowed(self.buffer.as_slice())
         } else {
-            let mut given = std::mem::take(&mut self.buffer);
-            given.truncate(count);
-            Cow::Owned(given)
+            Cow::Owned(std::mem::take(&mut self.buffer))
         };
         let input = Input::ChildOutput {
             spawn,
@@ -323,10 +323,11 @@ impl<W: Waiting> Engine<W> {
         };
         self.supervisor.handle_input(self.now, input);
         self.drain();
-        if self.buffer.is_empty() {
+        if self.buffer.capacity() < self.read_bytes {
             // It comes back from the log, as a rule.
             self.buffer = self.performer.take_written();
-            self.buffer.resize(READ_BYTES, 0);
+            self.buffer.clear();
+            self.buffer.reserve_exact(self.read_bytes);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::sys::Fd;
 use crate::sys::accept::{Accepted, accept};
 use crate::sys::listen::Listener;
 use crate::sys::queue::{Flushed, WriteQueue};
+use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, read};
 use rustix::net::{Shutdown, shutdown};
 use std::borrow::Cow;
@@ -149,7 +150,8 @@ impl<W: Waiting> Engine<W> {
         if !open.reading || open.ended || open.closing {
             return;
         }
-        match read(&open.fd, &mut *self.buffer) {
+        self.buffer.clear();
+        match read(&open.fd, spare_capacity(&mut self.buffer)) {
             Ok(0) => {
                 // Half-closed: it may still want its answer. Nothing queued: it is gone.
                 open.ended = true;
@@ -159,8 +161,8 @@ impl<W: Waiting> Engine<W> {
                     self.update(conn);
                 }
             }
-            Ok(count) => {
-                let data = Cow::Borrowed(self.buffer.get(..count).unwrap_or_default());
+            Ok(_) => {
+                let data = Cow::Borrowed(self.buffer.as_slice());
                 let input = Input::ConnData { conn, data };
                 self.supervisor.handle_input(self.now, input);
                 // A drain may well close it.

@@ -22,8 +22,9 @@ use visor_core::{
     Boot, ConnId, Input, Now, Output, Pid, ServerId, Signal, SpawnId, Supervisor, Timestamp,
 };
 
-/// One read takes at most this much, and the buffer is always so long. All descriptors share the one buffer: a buffer for each would
-/// cost more memory than all the rest.
+/// One read takes at most this much, which is what a pipe holds, until there is a child with a large
+/// pipe. All descriptors share the one buffer: a buffer for each would cost more memory than all the
+/// rest.
 const READ_BYTES: usize = 64 << 10;
 /// Descriptors held back for refusing clients and for starting children cleanly when there are no
 /// others.
@@ -126,7 +127,10 @@ pub struct Engine<W> {
     /// When listening sockets that could not be served are looked at again.
     retry_servers: Option<Timestamp>,
     spares: Spares,
+    /// What was read last, if it was not given away.
     buffer: Vec<u8>,
+    /// What the buffer has room for at least: what the largest pipe holds that was needed.
+    read_bytes: usize,
     core_deadline: Option<Timestamp>,
     exit: Option<i32>,
 }
@@ -154,7 +158,8 @@ impl<W: Waiting> Engine<W> {
             congested: None,
             retry_servers: None,
             spares: Spares::new(SPARES),
-            buffer: vec![0; READ_BYTES],
+            buffer: Vec::with_capacity(READ_BYTES),
+            read_bytes: READ_BYTES,
             core_deadline: None,
             exit: None,
         };

@@ -12,7 +12,7 @@ use visor_core::SpawnError;
 
 /// Size of a pipe whose child writes much. More gains nothing; as much for every pipe would use up
 /// what the system allows one user (64 MiB), after which pipes shrink to 8 KiB.
-const LARGE_PIPE_BYTES: usize = 256 << 10;
+pub const LARGE_PIPE_BYTES: usize = 256 << 10;
 
 /// Our ends of a child's pipes, non-blocking.
 #[derive(Debug)]
