@@ -227,6 +227,27 @@ mod tests {
     }
 
     #[test]
+    fn a_replay_is_at_the_time_of_its_last_entry() {
+        let actions = Replay::new(header()).rest();
+        let mut before = Tally::default();
+        actions.iter().for_each(|action| before.add(action, false));
+        let mut replay = Replay::new(header());
+        assert_eq!(replay.now(), Now::default());
+        let since = Since {
+            mono_nanos: 5,
+            wall_ahead_nanos: 2,
+            utc_offset_secs: 3600,
+        };
+        replay
+            .step(Entry::new(since, &Input::Wake, before))
+            .unwrap();
+        assert_eq!(replay.now(), since.after(Now::default()));
+        let none = Tally::default();
+        replay.step(Entry::new(since, &Input::Wake, none)).unwrap();
+        assert_eq!(replay.now(), since.after(since.after(Now::default())));
+    }
+
+    #[test]
     fn a_replay_tells_each_change_of_state_once() {
         let mut header = header();
         let web = crate::config::ProcessConfig::new("web", "/bin/web");

@@ -77,6 +77,10 @@ mod tests {
             },
             processes: alloc::vec![],
         }));
+        started(config)
+    }
+
+    fn started(config: Config) -> (Supervisor, SpawnId) {
         let boot = Boot {
             pid: Pid(1),
             seed: [0; 32],
@@ -140,6 +144,24 @@ mod tests {
         assert!(!looks_after(b"plain"));
         assert!(looks_after(b"caf\xc3"));
         assert!(!looks_after(b"\xa9"));
+    }
+
+    #[test]
+    fn what_a_listener_says_in_the_protocol_is_looked_into() {
+        let group = GroupConfig {
+            name: "mail".into(),
+            priority: 999,
+            kind: GroupKind::Listener {
+                buffer_size: 10,
+                events: alloc::vec!["TICK".into()],
+            },
+            processes: alloc::vec![ProcessConfig::new("mail", "/bin/mail").into()],
+        };
+        let mut config = Config::embedded();
+        config.groups.push(group);
+        let (core, spawn) = started(config);
+        let looks = |stream| core.looks_into(spawn, stream, b"x");
+        assert_eq!([Stream::Stdout, Stream::Stderr].map(looks), [true, false]);
     }
 
     #[test]
