@@ -54,7 +54,7 @@ fn memory_and_idleness_are_measured() {
 
 #[test]
 fn restarts_are_measured() {
-    check(&["respawn"], 2, &["reference"]);
+    check(&["respawn"], 2, &["reference", "floor"]);
     check(&["crashing"], 2, &["reference", "floor"]);
 }
 
@@ -71,7 +71,7 @@ fn what_clients_see_is_measured() {
 
 #[test]
 fn events_are_measured() {
-    check(&["events"], 2, &["reference"]);
+    check(&["events"], 2, &["reference", "floor"]);
 }
 
 #[test]
