@@ -5,7 +5,7 @@ use crate::report::Row;
 use crate::sides::{Daemon, Scratch, Side, stamps, wait_for};
 use crate::stats::Samples;
 use rustix::event::{PollFd, PollFlags, poll};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -20,31 +20,56 @@ pub(super) fn events(run: &Run) -> io::Result<Vec<Row>> {
     let sides = run.sides.iter().map(|side| (side.name(), Some(*side)));
     let sides: Vec<_> = sides.chain([("floor", None)]).collect();
     let mut all_gaps = BTreeMap::<_, Vec<f64>>::new();
+    let mut all_counts = BTreeMap::<_, (usize, usize)>::new();
     for _ in 0..run.rounds.min(3) {
         for (name, side) in &sides {
-            let (gaps, _) = emit(run, *side, run.size(300, 20), 5000)?;
+            let one = emit(run, *side, run.size(300, 20), 5000)?;
+            let gaps = one.pairs.iter().map(|(sent, got)| millis(*sent, *got));
             all_gaps.entry(*name).or_default().extend(gaps);
-            let (_, per_second) = emit(run, *side, run.size(50_000, 500), 0)?;
-            rate.push(name, per_second);
+            let many = emit(run, *side, run.size(50_000, 500), 0)?;
+            rate.push(name, many.lines_per_second());
+            let counts = all_counts.entry(*name).or_default();
+            *counts = (counts.0 + many.pairs.len(), counts.1 + many.events());
         }
     }
     for (name, gaps) in all_gaps {
         latency.sides.insert(name, Samples::of(gaps));
     }
+    for (name, (lines, events)) in all_counts {
+        let each = float(lines) / float(events.max(1));
+        rate.note += &format!("{name}: {each:.1} lines in an event; ");
+    }
     "floor: a loop that reads from one pipe and writes events to another, without a supervisor"
         .clone_into(&mut latency.note);
-    "several lines may come in one event; none is lost; floor: the same loop"
-        .clone_into(&mut rate.note);
+    rate.note += "none is lost; floor: the same loop";
     Ok(vec![latency, rate])
 }
 
-/// Milliseconds of each line, and lines per second. No side: without a supervisor.
-fn emit(
-    run: &Run,
-    side: Option<Side>,
-    count: usize,
-    apart_micros: u64,
-) -> io::Result<(Vec<f64>, f64)> {
+/// When each line was sent and received, in nanoseconds.
+struct Received {
+    pairs: Vec<(u64, u64)>,
+}
+
+impl Received {
+    fn lines_per_second(&self) -> f64 {
+        let first = self.pairs.iter().map(|(sent, _)| *sent).min().unwrap_or(0);
+        let last = self.pairs.iter().map(|(_, got)| *got).max().unwrap_or(0);
+        float(self.pairs.len()) / secs(last.saturating_sub(first))
+    }
+
+    /// All lines of an event are received at once.
+    fn events(&self) -> usize {
+        let all = self.pairs.iter().map(|(_, got)| *got);
+        all.collect::<BTreeSet<_>>().len()
+    }
+}
+
+fn millis(from: u64, to: u64) -> f64 {
+    secs(to.saturating_sub(from)) * 1000.0
+}
+
+/// Has lines written. No side: without a supervisor.
+fn emit(run: &Run, side: Option<Side>, count: usize, apart_micros: u64) -> io::Result<Received> {
     let scratch = Scratch::new()?;
     let file = scratch.path("receipts");
     match side {
@@ -52,13 +77,10 @@ fn emit(
         None => bare(run, &file, (count, apart_micros))?,
     }
     let all = stamps(&file);
-    let pairs = || all.iter().step_by(2).zip(all.iter().skip(1).step_by(2));
-    let gaps = pairs()
-        .map(|(sent, got)| secs(got.saturating_sub(*sent)) * 1000.0)
-        .collect();
-    let first = pairs().map(|(sent, _)| *sent).min().unwrap_or(0);
-    let last = pairs().map(|(_, got)| *got).max().unwrap_or(0);
-    Ok((gaps, float(count) / secs(last.saturating_sub(first))))
+    let pairs = all.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+    Ok(Received {
+        pairs: pairs.collect(),
+    })
 }
 
 /// Waits for a receipt of every line. Only the size is looked at: more would take time from those who
