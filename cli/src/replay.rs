@@ -408,7 +408,7 @@ mod tests {
             ),
             (&unmasked, "line 1: missing field `masked`"),
             (&other, &refused),
-            (&broken, "line 4: an entry has one of i, o, d and a"),
+            (&broken, "line 4: an entry has one of i, o, d, a and p"),
         ] {
             let error = replay(text.as_bytes(), &Options::default(), &mut Vec::new()).unwrap_err();
             assert_eq!(error.to_string(), expected);
