@@ -110,6 +110,16 @@ fn read_some(fd: &Fd, buffer: &mut Vec<u8>) -> Got {
     }
 }
 
+/// Memory for reads of so many bytes: that of what was written, unless it was something long.
+fn buffer_of(mut written: Vec<u8>, bytes: usize) -> Vec<u8> {
+    written.clear();
+    if written.capacity() > LARGE_PIPE_BYTES {
+        written = Vec::new();
+    }
+    written.reserve_exact(bytes);
+    written
+}
+
 impl<W: Waiting> Engine<W> {
     pub(super) fn spawn(&mut self, spawn: SpawnId, spec: &SpawnSpec) {
         match self.try_spawn(spawn, spec) {
@@ -325,9 +335,7 @@ impl<W: Waiting> Engine<W> {
         self.drain();
         if self.buffer.capacity() < self.read_bytes {
             // It comes back from the log, as a rule.
-            self.buffer = self.performer.take_written();
-            self.buffer.clear();
-            self.buffer.reserve_exact(self.read_bytes);
+            self.buffer = buffer_of(self.performer.take_written(), self.read_bytes);
         }
     }
 
@@ -437,6 +445,30 @@ impl<W: Waiting> Engine<W> {
                 child.stdin = None;
                 self.answer(Input::StdinClosed { spawn });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_reads_is_reused_and_has_a_bound() {
+        let large = LARGE_PIPE_BYTES;
+        for (written, wanted, capacity) in [
+            (0, READ_BYTES, READ_BYTES),
+            (100, READ_BYTES, READ_BYTES),
+            (READ_BYTES, large, large),
+            (large, READ_BYTES, large),
+            (large + 1, READ_BYTES, READ_BYTES),
+            (16 << 20, large, large),
+        ] {
+            let mut data = Vec::with_capacity(written);
+            data.resize(written, b'x');
+            let buffer = buffer_of(data, wanted);
+            assert!(buffer.is_empty());
+            assert_eq!(buffer.capacity(), capacity, "{written} {wanted}");
         }
     }
 }
