@@ -71,7 +71,7 @@ fn what_clients_see_is_measured() {
 
 #[test]
 fn events_are_measured() {
-    check(&["events"], 2, &["reference", "floor"]);
+    check(&["events"], 3, &["reference", "floor"]);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! How fast what children write gets into their logs.
 
-use super::{Run, display, float, secs};
+use super::{Run, display, float, own_cpu_seconds, pipe_end};
 use crate::report::Row;
-use crate::sides::{Daemon, Scratch, Side, nanos, wait_for};
-use rustix::time::ClockId;
+use crate::sides::{Daemon, Scratch, Side, wait_for};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -72,6 +70,9 @@ fn flood(run: &Run, side: Side, children: usize, bytes: usize) -> io::Result<(f6
     Ok((total / 1e6 / seconds, spent / 1e9 / (total / 1e9)))
 }
 
+/// As large as visor makes the pipe of a child that writes much, and the memory it reads into.
+const LARGE_PIPE_BYTES: usize = 256 << 10;
+
 /// The same bytes through a loop that does nothing but read, write and rotate.
 fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
     let scratch = Scratch::new()?;
@@ -83,14 +84,9 @@ fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
         .stdout(Stdio::piped())
         .spawn()?;
     let (begun, cpu) = (Instant::now(), own_cpu_seconds());
-    let mut pipe = File::from(OwnedFd::from(
-        child
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("no pipe"))?,
-    ));
-    rustix::pipe::fcntl_setpipe_size(&pipe, 256 << 10)?;
-    let mut buffer = vec![0; 256 << 10];
+    let mut pipe = pipe_end(child.stdout.take())?;
+    rustix::pipe::fcntl_setpipe_size(&pipe, LARGE_PIPE_BYTES)?;
+    let mut buffer = vec![0; LARGE_PIPE_BYTES];
     let (mut left, mut files, mut size) = (bytes, 0, 0);
     let mut file = File::create(&log)?;
     while left > 0 {
@@ -113,10 +109,6 @@ fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
     child.wait()?;
     let total = float(bytes);
     Ok((total / 1e6 / seconds, spent / (total / 1e9)))
-}
-
-fn own_cpu_seconds() -> f64 {
-    secs(nanos(ClockId::ThreadCPUTime))
 }
 
 fn backups(log: &Path) -> Vec<std::path::PathBuf> {

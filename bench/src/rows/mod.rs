@@ -9,9 +9,12 @@ mod scale;
 mod start;
 
 use crate::report::Row;
-use crate::sides::{Programs, Side};
+use crate::sides::{Programs, Side, nanos};
+use rustix::time::ClockId;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -100,6 +103,17 @@ fn bare_child(program: &Path, what: &str, file: &Path) -> Command {
 
 fn display(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// Our end of a pipe to or from a child.
+fn pipe_end(pipe: Option<impl Into<OwnedFd>>) -> io::Result<File> {
+    let pipe = pipe.ok_or_else(|| io::Error::other("no pipe"))?;
+    Ok(File::from(pipe.into()))
+}
+
+/// What this thread has taken.
+fn own_cpu_seconds() -> f64 {
+    secs(nanos(ClockId::ThreadCPUTime))
 }
 
 /// Nanoseconds as seconds.

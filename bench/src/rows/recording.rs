@@ -1,12 +1,12 @@
 //! What `--record` costs: the same load with and without, in turns.
 
+use super::events::{begin, sections, wait_for_receipts};
 use super::{Run, display, float};
 use crate::report::Row;
 use crate::sides::{Client, Daemon, Scratch, Side, stamps, wait_for};
 use std::ffi::OsStr;
 use std::io;
 use std::time::{Duration, Instant};
-use visor_core::xmlrpc::Value;
 
 /// What a load came to.
 struct Done {
@@ -144,17 +144,6 @@ fn lines(run: &Run, place: &Place<'_>) -> io::Result<Done> {
     })
 }
 
-/// Has the emitter begin, once so many processes run.
-fn begin(daemon: &Daemon, processes: usize) -> io::Result<()> {
-    let mut client = daemon.connect()?;
-    wait_for("RUNNING", || {
-        (client.count("RUNNING").ok()? == processes).then_some(())
-    })?;
-    let name = Value::Str("emitter:emitter_00000".to_owned());
-    let go = [name, Value::Str("go\n".to_owned())];
-    client.call("supervisor.sendProcessStdin", &go).map(drop)
-}
-
 /// Counted in KiB.
 fn bulk(run: &Run, place: &Place<'_>) -> io::Result<Done> {
     let bytes = run.size(1 << 30, 8 << 20);
@@ -222,20 +211,11 @@ fn calls(run: &Run, place: &Place<'_>, method: &str, each: usize) -> io::Result<
 fn events(run: &Run, place: &Place<'_>) -> io::Result<Done> {
     let count = run.size(1_000_000, 500);
     let file = place.scratch.path("receipts");
-    let options = "stdout_events_enabled=true\n";
-    let emitter = run.section("emitter", &format!("emit {count} 0"), 1, options);
-    let sections = format!(
-        "{emitter}[eventlistener:listener]\ncommand={} listen {}\nstartsecs=0\n\
-         events=PROCESS_LOG_STDOUT\nbuffer_size=1000000\nstderr_logfile=NONE\n",
-        run.programs.child.display(),
-        display(&file)
-    );
+    let sections = sections(run, &file, (count, 0));
     let daemon = place.start(run, &sections)?;
     begin(&daemon, 2)?;
     measured(daemon, |_| {
-        wait_for("all receipts", || {
-            let size = std::fs::metadata(&file).ok()?.len();
-            (size >= 16 * count as u64).then_some(count)
-        })
+        wait_for_receipts(&file, count)?;
+        Ok(count)
     })
 }

@@ -1,10 +1,9 @@
 //! How soon a program that died is back, and what that costs.
 
-use super::{Run, display, float, secs};
+use super::{Run, display, float, own_cpu_seconds, secs};
 use crate::report::Row;
-use crate::sides::{Daemon, Scratch, Side, nanos, stamps};
+use crate::sides::{Daemon, Scratch, Side, stamps};
 use crate::stats::Samples;
-use rustix::time::ClockId;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
@@ -164,8 +163,8 @@ enum Crowd {
 /// a supervisor without all that makes it one. Nobody is started again once it is dropped.
 struct Bare {
     wanted: Arc<()>,
-    /// Ends with the CPU time it took, in nanoseconds.
-    thread: JoinHandle<io::Result<u64>>,
+    /// Ends with the seconds of CPU time it took.
+    thread: JoinHandle<io::Result<f64>>,
 }
 
 impl Bare {
@@ -189,7 +188,7 @@ impl Bare {
                     children.extend([spawn(at)?]);
                 }
             }
-            Ok(nanos(ClockId::ThreadCPUTime))
+            Ok(own_cpu_seconds())
         });
         Self { wanted, thread }
     }
@@ -199,6 +198,5 @@ impl Bare {
         drop(self.wanted);
         let done = self.thread.join();
         done.unwrap_or_else(|_| Err(io::Error::other("the loop of wait and spawn panicked")))
-            .map(secs)
     }
 }

@@ -4,9 +4,6 @@
 use visor_core::record::{Entry, Since};
 use visor_core::{Input, SpawnId, Stream};
 
-/// Most entries are shorter.
-const ENTRY_BYTES: usize = 128;
-
 /// Appends an entry, without an end of line.
 ///
 /// # Errors
@@ -17,7 +14,6 @@ pub(super) fn append(lines: &mut Vec<u8>, entry: &Entry<'_>) -> serde_json::Resu
     {
         return serde_json::to_writer(lines, entry);
     }
-    lines.reserve(ENTRY_BYTES);
     head(lines, entry);
     match (entry.omitted_bytes(), &*entry.input) {
         (Some(bytes), Input::ChildOutput { spawn, stream, .. }) => {
@@ -67,14 +63,14 @@ fn head(lines: &mut Vec<u8>, entry: &Entry<'_>) {
         number(lines, digest);
         lines.extend_from_slice(b"],");
     }
+    if entry.since.is_zero() {
+        return;
+    }
     let Since {
         mono_nanos,
         wall_ahead_nanos,
         utc_offset_secs,
     } = entry.since;
-    if entry.since.is_zero() {
-        return;
-    }
     lines.extend_from_slice(b"\"t\":[");
     number(lines, mono_nanos);
     if (wall_ahead_nanos, utc_offset_secs) != (0, 0) {
