@@ -1,7 +1,6 @@
 //! Where tasks run: on this thread, in two classes.
 
 use smol::LocalExecutor;
-use smol::future::{FutureExt, yield_now};
 use std::rc::Rc;
 
 /// So many tasks of a class run before the other has its turn and new readiness is looked for.
@@ -18,17 +17,49 @@ pub(crate) struct Executors {
 }
 
 impl Executors {
-    /// Runs tasks for ever.
-    pub(crate) async fn run<T>(&self) -> T {
-        loop {
-            let prompt = (0..TURN).take_while(|_| self.prompt.try_tick()).count();
-            let children = (0..TURN).take_while(|_| self.children.try_tick()).count();
-            if prompt + children > 0 {
-                // Readiness is looked for while this future waits.
-                yield_now().await;
-            } else {
-                self.prompt.tick().or(self.children.tick()).await;
-            }
-        }
+    /// Gives each class its turn. Returns whether that was too short for one of them, so that tasks
+    /// may be left that can go on.
+    pub(crate) fn turn(&self) -> bool {
+        let run = |class: &LocalExecutor<'_>| (0..TURN).take_while(|_| class.try_tick()).count();
+        let (prompt, children) = (run(&self.prompt), run(&self.children));
+        prompt == TURN || children == TURN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_class_that_is_always_busy_leaves_the_other_its_turn() {
+        let executors = Executors::default();
+        executors
+            .children
+            .spawn(async {
+                loop {
+                    smol::future::yield_now().await;
+                }
+            })
+            .detach();
+        assert!(executors.turn());
+        let served = Rc::new(Cell::new(false));
+        let serve = Rc::clone(&served);
+        executors
+            .prompt
+            .spawn(async move { serve.set(true) })
+            .detach();
+        assert!(executors.turn());
+        assert!(served.get());
+    }
+
+    #[test]
+    fn nothing_is_left_when_all_tasks_wait() {
+        let executors = Executors::default();
+        executors
+            .prompt
+            .spawn(smol::future::pending::<()>())
+            .detach();
+        assert!(!executors.turn());
     }
 }

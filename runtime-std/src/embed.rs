@@ -17,15 +17,15 @@
 
 use crate::Hooks;
 use crate::engine::{Engine, Interest, Source, Waiting};
-use crate::epoll::{change, decode, encode, readiness, sleep_until};
+use crate::epoll::{decode, encode};
 use crate::sys::Fd;
 use crate::sys::daemonize::random_seed;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use crate::sys::epoll::{Epoll, Reports};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, pidfd_open};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -33,9 +33,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use visor_core::config::Config;
 use visor_core::{Boot, Command, Pid, ProcessId, ProcessInfo, SpawnId};
-
-/// Reports taken from the kernel in one go.
-const EVENTS: usize = 64;
 
 /// Helpers under supervision. Dropping it leaves them running under supervision until the program
 /// ends; [`shutdown`](Self::shutdown) stops them.
@@ -65,7 +62,7 @@ impl Embedded {
         let (commands, received) = mpsc::channel();
         let (started, outcome) = mpsc::channel();
         let (their_bell, their_seen) = (Arc::clone(&bell), Arc::clone(&seen));
-        let body = move || match Epoll::new(&their_bell) {
+        let body = move || match Waits::new(&their_bell) {
             Ok(waiting) => {
                 let _ = started.send(Ok(()));
                 run(config, waiting, &their_bell, &received, &their_seen)
@@ -142,7 +139,7 @@ impl Embedded {
 /// What the thread does.
 fn run(
     config: Config,
-    waiting: Epoll,
+    waiting: Waits,
     bell: &OwnedFd,
     commands: &Receiver<Command>,
     seen: &Seen,
@@ -162,40 +159,38 @@ fn run(
     let mut engine = Engine::new(config, boot, hooks, waiting);
     engine.supervisor().keep_transitions();
     publish_all(&mut engine, seen);
-    let mut space = [MaybeUninit::uninit(); EVENTS];
+    let mut reports = Reports::default();
     loop {
         publish_changes(&mut engine, seen);
         if let Some(status) = engine.exit() {
             return status;
         }
-        let timeout = engine.deadline().map(sleep_until);
-        let events = match epoll::wait(&engine.waiting.epoll, &mut space, timeout.as_ref()) {
-            Ok((events, _)) => events,
-            Err(Errno::INTR) => continue,
-            Err(_) => return 1,
+        let deadline = engine.deadline();
+        let Ok(ready) = engine.waiting.epoll.wait(&mut reports, deadline) else {
+            return 1;
         };
         engine.tick();
-        for event in events {
-            take(&mut engine, event, bell, commands);
+        for (token, readiness) in ready {
+            take(&mut engine, token, readiness, bell, commands);
         }
         engine.wake();
     }
 }
 
 fn take(
-    engine: &mut Engine<Epoll>,
-    event: &epoll::Event,
+    engine: &mut Engine<Waits>,
+    token: u64,
+    readiness: Interest,
     bell: &OwnedFd,
     commands: &Receiver<Command>,
 ) {
-    let token = event.data.u64();
     if token == BELL {
         let _ = rustix::io::read(bell, &mut [0; 8]);
         for command in commands.try_iter() {
             engine.command(command);
         }
     } else if let Some(source) = decode(token) {
-        engine.ready(source, readiness(event.flags));
+        engine.ready(source, readiness);
     } else {
         let spawn = SpawnId(token >> 3);
         if engine.collect_child(spawn) {
@@ -204,7 +199,7 @@ fn take(
     }
 }
 
-fn publish_all(engine: &mut Engine<Epoll>, seen: &Seen) {
+fn publish_all(engine: &mut Engine<Waits>, seen: &Seen) {
     let now = engine.now();
     let supervisor = engine.supervisor();
     let ids: Vec<ProcessId> = supervisor.processes().map(|(id, ..)| id).collect();
@@ -219,7 +214,7 @@ fn publish_all(engine: &mut Engine<Epoll>, seen: &Seen) {
     seen.changed.notify_all();
 }
 
-fn publish_changes(engine: &mut Engine<Epoll>, seen: &Seen) {
+fn publish_changes(engine: &mut Engine<Waits>, seen: &Seen) {
     let now = engine.now();
     let changes = engine.supervisor().transitions();
     if changes.is_empty() {
@@ -240,8 +235,8 @@ fn publish_changes(engine: &mut Engine<Epoll>, seen: &Seen) {
 }
 
 #[derive(Debug)]
-struct Epoll {
-    epoll: OwnedFd,
+struct Waits {
+    epoll: Epoll,
     /// Each child's pidfd, so that no signal is needed to learn of its end.
     children: HashMap<SpawnId, OwnedFd>,
 }
@@ -251,11 +246,14 @@ const BELL: u64 = 0;
 /// A child's token: a kind that no source has.
 const CHILD: u64 = 7;
 
-impl Epoll {
+fn child_token(spawn: SpawnId) -> u64 {
+    spawn.0 << 3 | CHILD
+}
+
+impl Waits {
     fn new(bell: &OwnedFd) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let data = epoll::EventData::new_u64(BELL);
-        epoll::add(&epoll, bell, data, epoll::EventFlags::IN)?;
+        let epoll = Epoll::new()?;
+        epoll.change(BELL, bell, Interest::NONE, Interest::READ)?;
         Ok(Self {
             epoll,
             children: HashMap::new(),
@@ -265,14 +263,17 @@ impl Epoll {
     /// It has been collected.
     fn forget_child(&mut self, spawn: SpawnId) {
         if let Some(pidfd) = self.children.remove(&spawn) {
-            let _ = epoll::delete(&self.epoll, &pidfd);
+            let token = child_token(spawn);
+            let _ = self
+                .epoll
+                .change(token, &pidfd, Interest::READ, Interest::NONE);
         }
     }
 }
 
-impl Waiting for Epoll {
+impl Waiting for Waits {
     fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()> {
-        change(&self.epoll, encode(source), fd, old, new)
+        self.epoll.change(encode(source), fd, old, new)
     }
 
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
@@ -284,8 +285,8 @@ impl Waiting for Epoll {
         let raw = i32::try_from(pid.0).ok();
         let raw = raw.and_then(rustix::process::Pid::from_raw);
         let pidfd = pidfd_open(raw.ok_or(Errno::CHILD)?, PidfdFlags::NONBLOCK)?;
-        let data = epoll::EventData::new_u64(spawn.0 << 3 | CHILD);
-        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN)?;
+        self.epoll
+            .change(child_token(spawn), &pidfd, Interest::NONE, Interest::READ)?;
         self.children.insert(spawn, pidfd);
         Ok(())
     }

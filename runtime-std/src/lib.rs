@@ -7,7 +7,7 @@
 //!   The only unsafe code of the project is there.
 //! - [`engine`] carries out the core's actions with it and turns readiness into inputs, for any way
 //!   of waiting. Whoever writes a runtime for another executor begins here: implement
-//!   [`engine::Waiting`], two methods, and feed an [`engine::Engine`]; `visor-smol` is one of 270 lines.
+//!   [`engine::Waiting`], two methods, and feed an [`engine::Engine`]; `visor-smol` is one of 250 lines.
 //! - [`run`] is a runtime of one thread that waits with epoll.
 //!
 //! To supervise from inside a program, use [`embed`]. A daemon is a configuration and [`run`]:

@@ -94,7 +94,7 @@ pub enum Format {
 /// What waits for events.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RuntimeName {
-    /// smol and async-signal.
+    /// Tasks on smol's executor.
     Smol,
     /// A loop on epoll.
     Std,

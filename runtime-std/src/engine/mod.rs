@@ -12,6 +12,7 @@ use crate::sys::accept::Spares;
 use crate::sys::clock::Clock;
 use crate::sys::log::Backlog;
 use crate::sys::performer::{Left, Performer};
+use crate::sys::signals::{Delivered, SignalFd};
 use children::Child;
 use clients::{Conn, Server};
 use deaths::Deaths;
@@ -30,6 +31,8 @@ const READ_BYTES: usize = 64 << 10;
 /// others.
 const SPARES: usize = 4;
 
+pub use crate::sys::epoll::Interest;
+
 /// Something a runtime waits for. Names are never used again, so a late report finds nothing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Source {
@@ -45,33 +48,6 @@ pub enum Source {
     Conn(ConnId),
     /// A log that does not take everything at once, by the number of its opening.
     Log(u64),
-}
-
-/// What a source is waited for; also, what it has turned out to be ready for.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Interest {
-    /// Something can be read, or the other end is gone.
-    pub read: bool,
-    /// Something can be written, or never again.
-    pub write: bool,
-}
-
-impl Interest {
-    /// Nothing.
-    pub const NONE: Self = Self {
-        read: false,
-        write: false,
-    };
-    /// Reading.
-    pub const READ: Self = Self {
-        read: true,
-        write: false,
-    };
-    /// Writing.
-    pub const WRITE: Self = Self {
-        read: false,
-        write: true,
-    };
 }
 
 /// A runtime's way of waiting.
@@ -208,6 +184,16 @@ impl<W: Waiting> Engine<W> {
     /// The daemon received a signal.
     pub fn signal(&mut self, signal: Signal) {
         self.feed(Input::Signal(signal));
+    }
+
+    /// Takes the signals that were delivered to a descriptor.
+    pub fn take_signals(&mut self, signals: &SignalFd) {
+        while let Some(delivered) = signals.read() {
+            match delivered {
+                Delivered::Child(pid) => self.child_ended(pid),
+                Delivered::Told(signal) => self.signal(signal),
+            }
+        }
     }
 
     /// The program the daemon is part of wants something.

@@ -238,16 +238,6 @@ fn disposition(signal: c_int) -> Option<libc::sighandler_t> {
     }
 }
 
-/// Unblocks every signal on this thread.
-pub(super) fn unblock_all_signals() {
-    let mut none = MaybeUninit::uninit();
-    // SAFETY: sigemptyset initialises the set.
-    unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
-    }
-}
-
 /// Blocks every signal on this thread. Returns what was blocked before.
 pub(super) fn block_all_signals() -> libc::sigset_t {
     let mut all = MaybeUninit::uninit();

@@ -6,6 +6,7 @@ mod child;
 pub mod clock;
 mod console;
 pub mod daemonize;
+pub mod epoll;
 mod errno;
 pub mod files;
 pub mod glob;

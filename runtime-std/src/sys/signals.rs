@@ -1,6 +1,5 @@
 //! Signals to the daemon.
 
-use super::child;
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -27,12 +26,6 @@ pub fn survive_write_signals() {
         let handler: extern "C" fn(libc::c_int) = nothing;
         libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t);
     }
-}
-
-/// Unblocks all signals on this thread, as a daemon needs that handles them and whose children
-/// inherit what is blocked.
-pub fn unblock_all() {
-    child::unblock_all_signals();
 }
 
 /// An inherited SIG_IGN for CHLD would make the kernel collect children by itself.
