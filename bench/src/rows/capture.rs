@@ -72,6 +72,8 @@ fn flood(run: &Run, side: Side, children: usize, bytes: usize) -> io::Result<(f6
 
 /// As large as visor makes the pipe of a child that writes much, and the memory it reads into.
 const LARGE_PIPE_BYTES: usize = 256 << 10;
+/// What the buffer begins at a multiple of.
+const LINE_BYTES: usize = 64;
 
 /// The same bytes through a loop that does nothing but read, write and rotate.
 fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
@@ -86,11 +88,14 @@ fn bare(run: &Run, bytes: usize) -> io::Result<(f64, f64)> {
     let (begun, cpu) = (Instant::now(), own_cpu_seconds());
     let mut pipe = pipe_end(child.stdout.take())?;
     rustix::pipe::fcntl_setpipe_size(&pipe, LARGE_PIPE_BYTES)?;
-    let mut buffer = vec![0; LARGE_PIPE_BYTES];
+    let mut memory = vec![0; LARGE_PIPE_BYTES + LINE_BYTES];
+    let begin = memory.as_ptr().align_offset(LINE_BYTES);
+    let buffer = memory.get_mut(begin..begin + LARGE_PIPE_BYTES);
+    let buffer = buffer.unwrap_or_default();
     let (mut left, mut files, mut size) = (bytes, 0, 0);
     let mut file = File::create(&log)?;
     while left > 0 {
-        let count = pipe.read(&mut buffer)?;
+        let count = pipe.read(buffer)?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

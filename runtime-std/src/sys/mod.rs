@@ -2,6 +2,7 @@
 //! code of the project is here.
 
 pub mod accept;
+pub mod alloc;
 mod child;
 pub mod clock;
 mod console;
