@@ -112,11 +112,11 @@ fn read_some(fd: &Fd, buffer: &mut Vec<u8>) -> Got {
 
 /// Memory for reads of so many bytes: that of what was written, unless it was something long.
 fn buffer_of(mut written: Vec<u8>, bytes: usize) -> Vec<u8> {
-    written.clear();
-    if written.capacity() > LARGE_PIPE_BYTES {
-        written = Vec::new();
+    if !(bytes..=LARGE_PIPE_BYTES).contains(&written.capacity()) {
+        // A new piece rather than one that grows: it may begin at a better place.
+        return Vec::with_capacity(bytes);
     }
-    written.reserve_exact(bytes);
+    written.clear();
     written
 }
 
