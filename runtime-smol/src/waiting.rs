@@ -69,14 +69,17 @@ impl Smol {
 
 impl Waiting for Smol {
     fn watch(&mut self, source: Source, fd: &Fd, old: Interest, new: Interest) -> io::Result<()> {
-        if !self.sources.contains_key(&source) {
-            let watched = self.wait_for(source);
+        if let Some(known) = self.sources.get(&source) {
+            return self.reactor.change(&known.place, fd, old, new);
+        }
+        let watched = self.wait_for(source);
+        let outcome = self.reactor.change(&watched.place, fd, old, new);
+        if outcome.is_ok() {
             self.sources.insert(source, watched);
+        } else {
+            self.reactor.remove(&watched.place);
         }
-        match self.sources.get(&source) {
-            Some(watched) => self.reactor.change(&watched.place, fd, old, new),
-            None => Ok(()),
-        }
+        outcome
     }
 
     fn forget(&mut self, source: Source, fd: &Fd, old: Interest) {
