@@ -3,7 +3,7 @@
 // criterion's macros make functions without; nobody carries out the other actions.
 #![allow(missing_docs, clippy::wildcard_enum_match_arm)]
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -15,8 +15,8 @@ use visor_core::config::{
 };
 use visor_core::xmlrpc::{Message, decode, encode};
 use visor_core::{
-    Action, Boot, ConnId, ExitStatus, Input, LogId, Now, Output, Pid, ServerId, SpawnId, Stream,
-    Supervisor,
+    Action, Boot, Command, ConnId, ExitStatus, Input, LogId, Now, Output, Pid, ServerId, SpawnId,
+    Stream, Supervisor,
 };
 
 const COUNTS: [usize; 3] = [10, 1_000, 10_000];
@@ -132,6 +132,15 @@ impl Bed {
         }
     }
 
+    /// The daemon is to end, and all programs do, those first that were started first.
+    fn shut_down(&mut self) {
+        self.tell(Input::Command(Command::Shutdown));
+        while let Some(spawn) = self.spawns.pop_front() {
+            let status = ExitStatus::Code(0);
+            self.tell(Input::Exited { spawn, status });
+        }
+    }
+
     fn write(&mut self, data: &[u8]) {
         if let Some(spawn) = self.spawns.back().copied() {
             self.tell(Input::ChildOutput {
@@ -199,6 +208,19 @@ fn inputs(criterion: &mut Criterion) {
         let all = request("supervisor.getAllProcessInfo");
         group.bench_function(BenchmarkId::new("getAllProcessInfo", count), |b| {
             b.iter(|| bed.call(conn, &all));
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("shutdown");
+    group.sample_size(10);
+    for count in COUNTS {
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::new("all programs end", count), |b| {
+            b.iter_batched_ref(
+                || Bed::new(count, 0),
+                Bed::shut_down,
+                BatchSize::PerIteration,
+            );
         });
     }
     group.finish();

@@ -2,7 +2,7 @@
 //! A look at all would find the children of other tests too, so there is one test at a time.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use visor_core::config::{AutoRestart, Config, ProcessConfig};
 use visor_core::{Boot, Pid, ProcessState};
@@ -10,12 +10,13 @@ use visor_std::Hooks;
 use visor_std::engine::{Engine, Interest, Source, Waiting};
 use visor_std::sys::{Fd, clock};
 
-/// Nobody waits: the tests say what is ready.
+/// Nobody waits: the tests say what is ready, of what was to be watched.
 #[derive(Debug)]
-struct Told;
+struct Told(Arc<Mutex<Vec<Source>>>);
 
 impl Waiting for Told {
-    fn watch(&mut self, _: Source, _: &Fd, _: Interest, _: Interest) -> io::Result<()> {
+    fn watch(&mut self, source: Source, _: &Fd, _: Interest, _: Interest) -> io::Result<()> {
+        self.0.lock().expect("not poisoned").push(source);
         Ok(())
     }
 
@@ -26,6 +27,7 @@ impl Waiting for Told {
 struct Programs {
     engine: Engine<Told>,
     pids: Vec<Pid>,
+    outputs: Vec<Source>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -34,7 +36,7 @@ impl Programs {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let config = (0..number).fold(Config::embedded(), |config, at| {
-            let mut program = ProcessConfig::new(&format!("p{at}"), "sleep 1000");
+            let mut program = ProcessConfig::new(&format!("p{at:03}"), "sleep 1000");
             program.autorestart = AutoRestart::Never;
             program.startsecs = 0;
             config.program(program)
@@ -50,13 +52,17 @@ impl Programs {
             ready: Box::new(|| {}),
             recorder: None,
         };
-        let mut engine = Engine::new(config, boot, hooks, Told);
+        let watched = Arc::new(Mutex::new(Vec::new()));
+        let mut engine = Engine::new(config, boot, hooks, Told(watched.clone()));
         let pids = infos(&mut engine);
         let pids: Vec<Pid> = pids.into_iter().map(|(pid, _)| pid).collect();
-        assert_eq!(pids.len(), number);
+        let mut outputs = watched.lock().expect("not poisoned").clone();
+        outputs.retain(|source| matches!(source, Source::Stdout(_)));
+        assert_eq!((pids.len(), outputs.len()), (number, number));
         Self {
             engine,
             pids,
+            outputs,
             _alone: alone,
         }
     }
@@ -79,9 +85,29 @@ impl Programs {
         pid
     }
 
+    /// Its outputs are read to their end.
+    fn close(&mut self, at: usize) {
+        if let Source::Stdout(spawn) = self.outputs[at] {
+            for source in [Source::Stdout(spawn), Source::Stderr(spawn)] {
+                self.engine.ready(source, Interest::READ);
+            }
+        }
+    }
+
     fn wake(&mut self) {
         self.engine.tick();
         self.engine.wake();
+    }
+
+    /// So many are left after the looks at all, for each of which there is a deadline.
+    fn look_at_all_until(&mut self, running: usize, longest: Duration) {
+        while self.running() > running {
+            let due = self.engine.deadline().expect("a look at all is due");
+            let rest = due.saturating_since(clock::monotonic());
+            assert!(rest <= longest, "{rest:?}");
+            self.wake();
+        }
+        assert_eq!((self.running(), self.engine.deadline()), (running, None));
     }
 
     fn running(&mut self) -> usize {
@@ -138,13 +164,41 @@ fn among_many_who_is_named_is_found_at_once_and_the_rest_soon() {
     programs.engine.child_ended(Some(named));
     programs.wake();
     assert!(programs.running() <= 199);
-    while programs.running() > 198 {
-        let due = programs.engine.deadline().expect("a look at all is due");
-        let rest = due.saturating_since(clock::monotonic());
-        assert!(rest <= Duration::from_millis(20), "{rest:?}");
-        programs.wake();
+    programs.look_at_all_until(198, Duration::from_millis(100));
+}
+
+#[test]
+fn whose_output_ends_is_found_though_no_signal_names_it() {
+    let mut programs = Programs::start(200);
+    programs.engine.child_ended(None);
+    programs.wake();
+    let named = programs.kill(0);
+    programs.kill(100);
+    programs.kill(199);
+    programs.engine.child_ended(Some(named));
+    programs.close(100);
+    programs.wake();
+    assert!(programs.running() <= 198);
+    programs.look_at_all_until(197, Duration::from_millis(100));
+}
+
+#[test]
+fn among_many_who_died_all_are_looked_at() {
+    let mut programs = Programs::start(200);
+    programs.engine.child_ended(None);
+    programs.wake();
+    for at in 0..6 {
+        programs.kill(199 - at);
     }
-    assert_eq!(programs.engine.deadline(), None);
+    for at in 0..6 {
+        let named = programs.kill(at);
+        programs.engine.child_ended(Some(named));
+    }
+    programs.wake();
+    assert_eq!(
+        (programs.running(), programs.engine.deadline()),
+        (188, None)
+    );
 }
 
 #[test]

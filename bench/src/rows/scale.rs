@@ -85,6 +85,9 @@ fn bare(run: &Run, count: usize) -> io::Result<(f64, f64)> {
 const OTHERS: u64 = 300;
 /// Programs that crash beside all those that do nothing.
 const CRASHING: usize = 20;
+/// What they cost is measured so often, over so many lives of each.
+const SAMPLES: usize = 5;
+const LIVES: usize = 4;
 
 /// Ten thousand programs, on visor only: the reference needs minutes. Their two outputs are one, so
 /// that each takes two descriptors; where there are not so many, there are fewer programs.
@@ -99,70 +102,102 @@ pub(super) fn ten_thousand(run: &Run) -> io::Result<Vec<Row>> {
     let mut many = Row::new("CPU per crash and restart beside 10,000", "ms", false);
     let mut stop = Row::new("10,000 programs: shutdown", "s", false);
     for side in run.sides.iter().filter(|side| **side != Side::Reference) {
-        few.push(
-            side.name(),
-            beside(run, *side, run.size(100, 10))?.crash_millis,
-        );
-        let found = beside(run, *side, count)?;
-        start.push(side.name(), found.start_secs);
-        reload.push(side.name(), found.reload_millis);
-        many.push(side.name(), found.crash_millis);
-        stop.push(side.name(), found.stop_secs);
+        let mut crowd = Beside::start(run, *side, count)?;
+        start.push(side.name(), crowd.start_secs);
+        reload.push(side.name(), crowd.reload_millis()?);
+        let mut hundred = Beside::start(run, *side, run.size(100, 10))?;
+        crowd.crash()?;
+        hundred.crash()?;
+        for _ in 0..run.size(SAMPLES, 1) {
+            crowd.wait_for_lives(CRASHING * LIVES)?;
+            hundred.wait_for_lives(CRASHING * LIVES)?;
+            many.push(side.name(), crowd.crash_millis());
+            few.push(side.name(), hundred.crash_millis());
+        }
+        hundred.daemon.stop()?;
+        let begun = Instant::now();
+        crowd.daemon.stop()?;
+        stop.push(side.name(), begun.elapsed().as_secs_f64());
     }
+    let note =
+        format!("both at once; {CRASHING} programs crash together, {LIVES} times for each value");
+    (few.note, many.note) = (note.clone(), note);
     start.note = format!("{count} programs, as many as there are descriptors for");
     Ok(vec![start, reload, few, many, stop])
 }
 
-/// What some things cost a daemon that has many programs.
+/// A daemon whose programs do nothing but for those that crash.
 struct Beside {
+    daemon: Daemon,
+    scratch: Scratch,
     start_secs: f64,
-    reload_millis: f64,
-    crash_millis: f64,
-    stop_secs: f64,
+    /// Lives so far, and the CPU time that the daemon had used by then.
+    before: (usize, f64),
 }
 
-fn beside(run: &Run, side: Side, count: usize) -> io::Result<Beside> {
-    let scratch = Scratch::new()?;
-    let (file, lives) = (scratch.path("stamps"), scratch.path("lives"));
-    let idle = format!("up {}", display(&file));
-    let idle = run.section("p", &idle, count, "redirect_stderr=true\n");
-    let crash = format!("live {} {LIFE_MILLIS} 1", display(&lives));
-    let options = "redirect_stderr=true\nautorestart=true\nautostart=false\n";
-    let crash = run.section("crash", &crash, CRASHING, options);
-    let one = run.section("one", "up /dev/null", 1, "exitcodes=0\n");
-    let daemon = Daemon::start(&run.programs, side, &scratch, &(idle + &crash + &one))?;
-    let last = last_of(&file, count)?;
-    let start_secs = super::secs(last.saturating_sub(daemon.begun));
-    let config = scratch.path("bench.conf");
-    let text = std::fs::read_to_string(&config)?.replace("exitcodes=0", "exitcodes=1");
-    std::fs::write(&config, text)?;
-    let mut client = daemon.connect()?;
-    wait_for("RUNNING", || {
-        (client.count("RUNNING").ok()? == count + 1).then_some(())
-    })?;
-    let name = |name: &str| Value::Str(name.to_owned());
-    let begun = Instant::now();
-    client.call("supervisor.reloadConfig", &[])?;
-    client.call("supervisor.stopProcessGroup", &[name("one")])?;
-    client.call("supervisor.removeProcessGroup", &[name("one")])?;
-    client.call("supervisor.addProcessGroup", &[name("one")])?;
-    let reload_millis = begun.elapsed().as_secs_f64() * 1000.0;
-    client.call("supervisor.startProcessGroup", &[name("crash")])?;
-    let lived = |least: usize| {
-        wait_for("lives", || {
-            let lived = stamps(&lives).len() / 2;
-            (lived >= least).then_some(lived)
+impl Beside {
+    fn start(run: &Run, side: Side, count: usize) -> io::Result<Self> {
+        let scratch = Scratch::new()?;
+        let (file, lives) = (scratch.path("stamps"), scratch.path("lives"));
+        let idle = format!("up {}", display(&file));
+        let idle = run.section("p", &idle, count, "redirect_stderr=true\n");
+        let crash = format!("live {} {LIFE_MILLIS} 1", display(&lives));
+        let options = "redirect_stderr=true\nautorestart=true\nautostart=false\n";
+        let crash = run.section("crash", &crash, CRASHING, options);
+        let one = run.section("one", "up /dev/null", 1, "exitcodes=0\n");
+        let daemon = Daemon::start(&run.programs, side, &scratch, &(idle + &crash + &one))?;
+        let last = last_of(&file, count)?;
+        let start_secs = super::secs(last.saturating_sub(daemon.begun));
+        let mut client = daemon.connect()?;
+        wait_for("RUNNING", || {
+            (client.count("RUNNING").ok()? == count + 1).then_some(())
+        })?;
+        Ok(Self {
+            daemon,
+            scratch,
+            start_secs,
+            before: (0, 0.0),
         })
-    };
-    let before = (lived(CRASHING)?, daemon.cpu_nanos());
-    let after = (lived(before.0 + CRASHING * 5)?, daemon.cpu_nanos());
-    let crash_millis = (after.1 - before.1) / float(after.0 - before.0) / 1e6;
-    let begun = Instant::now();
-    daemon.stop()?;
-    Ok(Beside {
-        start_secs,
-        reload_millis,
-        crash_millis,
-        stop_secs: begun.elapsed().as_secs_f64(),
-    })
+    }
+
+    /// How long it takes until one program that changed is the new one.
+    fn reload_millis(&self) -> io::Result<f64> {
+        let config = self.scratch.path("bench.conf");
+        let text = std::fs::read_to_string(&config)?.replace("exitcodes=0", "exitcodes=1");
+        std::fs::write(&config, text)?;
+        let mut client = self.daemon.connect()?;
+        let begun = Instant::now();
+        client.call("supervisor.reloadConfig", &[])?;
+        for step in ["stopProcessGroup", "removeProcessGroup", "addProcessGroup"] {
+            let one = Value::Str("one".to_owned());
+            client.call(&format!("supervisor.{step}"), &[one])?;
+        }
+        Ok(begun.elapsed().as_secs_f64() * 1000.0)
+    }
+
+    /// From now on some crash again and again.
+    fn crash(&mut self) -> io::Result<()> {
+        let group = Value::Str("crash".to_owned());
+        let mut client = self.daemon.connect()?;
+        client.call("supervisor.startProcessGroup", &[group])?;
+        self.wait_for_lives(CRASHING)?;
+        self.crash_millis();
+        Ok(())
+    }
+
+    fn lives(&self) -> usize {
+        stamps(&self.scratch.path("lives")).len() / 2
+    }
+
+    fn wait_for_lives(&self, more: usize) -> io::Result<()> {
+        let least = self.before.0 + more;
+        wait_for("lives", || (self.lives() >= least).then_some(()))
+    }
+
+    /// For each life since the last call.
+    fn crash_millis(&mut self) -> f64 {
+        let (lives, nanos) = self.before;
+        self.before = (self.lives(), self.daemon.cpu_nanos());
+        (self.before.1 - nanos) / float(self.before.0 - lives) / 1e6
+    }
 }

@@ -188,14 +188,23 @@ impl Supervisor {
         }
     }
 
-    pub(crate) fn group_is_stopped(&self, id: GroupId) -> bool {
-        self.groups.get(&id).is_none_or(|group| {
-            group.processes.iter().all(|process| {
-                self.processes
-                    .get(process)
-                    .is_none_or(|process| process.state().is_stopped())
-            })
-        })
+    fn group_is_stopped(&self, id: GroupId) -> bool {
+        self.unstopped_from(id, 0).is_none()
+    }
+
+    /// Where in a group there is a process that is not stopped: the next from this place on, or the
+    /// first before it.
+    pub(super) fn unstopped_from(&self, id: GroupId, from: usize) -> Option<usize> {
+        let group = self.groups.get(&id)?;
+        let places = || group.processes.iter().enumerate();
+        let (place, _) = places()
+            .skip(from)
+            .chain(places().take(from))
+            .find(|(_, id)| {
+                let process = self.processes.get(id);
+                process.is_some_and(|process| !process.state().is_stopped())
+            })?;
+        Some(place)
     }
 
     /// A group's processes in start order.

@@ -46,6 +46,9 @@ pub(super) struct Stopping {
     groups: Vec<GroupId>,
     /// Whether the last of them has been asked.
     asked: bool,
+    /// Where in it one was not stopped yet: a look at all of it for each that ends would cost more
+    /// than the end.
+    unstopped: usize,
 }
 
 /// Why the configuration is being read.
@@ -436,6 +439,7 @@ impl Supervisor {
         self.stopping = Some(Stopping {
             groups: self.groups_in_order().collect(),
             asked: false,
+            unstopped: 0,
         });
         // Nothing is retried from now on: do not wake up for it.
         for (id, process) in &self.processes {
@@ -456,16 +460,19 @@ impl Supervisor {
                 self.all_stopped(now);
                 return true;
             };
+            let from = stopping.unstopped;
             if !core::mem::replace(&mut stopping.asked, true) {
                 any = true;
                 for process in self.group_processes(group).into_iter().rev() {
                     self.send(now, process, Event::StopAll);
                 }
             }
-            if !self.group_is_stopped(group) {
-                return any;
-            }
+            let unstopped = self.unstopped_from(group, from);
             if let Some(stopping) = &mut self.stopping {
+                stopping.unstopped = unstopped.unwrap_or(0);
+                if unstopped.is_some() {
+                    return any;
+                }
                 stopping.groups.pop();
                 stopping.asked = false;
             }

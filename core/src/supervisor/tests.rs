@@ -130,3 +130,39 @@ fn why_a_recording_ends_is_logged() {
         assert!(logged.last().unwrap().ends_with(line), "{logged:?}");
     }
 }
+
+#[test]
+fn in_a_group_who_is_not_stopped_is_looked_for_all_around() {
+    let program = |name: &str| {
+        let mut config = ProcessConfig::new(name, "/bin/program");
+        config.startsecs = 0;
+        config.autorestart = crate::config::AutoRestart::Never;
+        config
+    };
+    let programs = ["a", "b", "c", "d"].map(program);
+    let (mut core, now) = daemon(Config::embedded().group("g", 1, programs), false);
+    let mut spawns = vec![];
+    while let Output::Action(action) = core.poll_output() {
+        if let Action::Spawn { spawn, .. } = action {
+            let pid = Pid(100);
+            core.handle_input(now, Input::Spawned { spawn, pid });
+            spawns.push(spawn);
+        }
+    }
+    let (group, _) = core.groups.first_key_value().unwrap();
+    let group = *group;
+    let found = |core: &Supervisor| [0, 1, 2, 3, 4, 9].map(|from| core.unstopped_from(group, from));
+    let all = [Some(0), Some(1), Some(2), Some(3), Some(0), Some(0)];
+    assert_eq!(found(&core), all);
+    let end = |core: &mut Supervisor, at: usize| {
+        let (spawn, status) = (spawns[at], crate::ExitStatus::Code(0));
+        core.handle_input(now, Input::Exited { spawn, status });
+    };
+    end(&mut core, 0);
+    end(&mut core, 2);
+    assert_eq!(found(&core), [1, 1, 3, 3, 1, 1].map(Some));
+    end(&mut core, 3);
+    assert_eq!(found(&core), [Some(1); 6]);
+    end(&mut core, 1);
+    assert_eq!(found(&core), [None; 6]);
+}
