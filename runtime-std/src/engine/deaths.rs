@@ -97,13 +97,11 @@ impl Deaths {
             .extend(closing.filter(|closed| now.saturating_since(closed.at) < CLOSING));
     }
 
-    /// All were looked at.
+    /// All were looked at. Those that are about to die are still to be asked for.
     fn seen(&mut self) {
         self.since = None;
         self.nameless = false;
         self.found = 0;
-        self.closed.clear();
-        self.closing.clear();
     }
 
     /// A child has closed its outputs.
@@ -254,7 +252,10 @@ mod tests {
         deaths.signalled(Some(Pid(9)), at(1_001));
         assert_eq!(ask(&mut deaths, &[9]), [9, 4]);
         deaths.seen();
+        assert_eq!(deaths.due(1_000, at(1_001)), None);
         deaths.signalled(Some(Pid(9)), at(1_001));
+        assert_eq!(ask(&mut deaths, &[9]), [9, 4]);
+        deaths.signalled(Some(Pid(9)), at(1_002));
         assert_eq!(ask(&mut deaths, &[9]), [9]);
     }
 
