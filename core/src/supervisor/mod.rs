@@ -61,6 +61,8 @@ pub struct Boot {
     pub messages: Vec<(LogLevel, String)>,
 }
 
+/// So much room is kept for actions when there are none.
+const OUT_KEPT: usize = 64;
 /// How often one input may lead to something that is due at once: more is left to the next wake-up.
 const DUE_ROUNDS_MAX: u32 = 8;
 
@@ -265,8 +267,15 @@ impl Supervisor {
                 self.saw_action(&action);
                 Output::Action(action)
             }
-            None if self.has_ended() => Output::Wait(None),
-            None => Output::Wait(self.deadlines.next()),
+            None => {
+                // A start of a thousand programs at once is not what comes next.
+                self.out.shrink_to(OUT_KEPT);
+                if self.has_ended() {
+                    Output::Wait(None)
+                } else {
+                    Output::Wait(self.deadlines.next())
+                }
+            }
         }
     }
 

@@ -166,3 +166,13 @@ fn in_a_group_who_is_not_stopped_is_looked_for_all_around() {
     end(&mut core, 1);
     assert_eq!(found(&core), [None; 6]);
 }
+
+#[test]
+fn room_for_what_is_to_be_done_is_given_back() {
+    let programs = (0..500).map(|at| ProcessConfig::new(&alloc::format!("p{at}"), "/bin/program"));
+    let config = Config::embedded().group("g", 1, programs);
+    let (mut core, _) = daemon(config, false);
+    assert!(core.out.capacity() > 4 * OUT_KEPT);
+    output(&mut core);
+    assert!(core.out.capacity() < 2 * OUT_KEPT);
+}
