@@ -1,10 +1,10 @@
 //! Clients: listening sockets and the connections that come through them.
 
 use super::{Engine, Interest, Source, Waiting};
-use crate::sys::Fd;
 use crate::sys::accept::{Accepted, accept};
 use crate::sys::listen::Listener;
 use crate::sys::queue::{Flushed, WriteQueue};
+use crate::sys::{Fd, alloc};
 use rustix::buffer::spare_capacity;
 use rustix::io::{Errno, read};
 use rustix::net::{Shutdown, shutdown};
@@ -21,6 +21,9 @@ const REST: Duration = Duration::from_millis(250);
 /// unread bytes would make the kernel throw the answer away.
 const UNWANTED_BYTES: usize = 1 << 20;
 
+/// A client that got so much leaves room behind that is worth giving back.
+const MUCH_BYTES: usize = 256 << 10;
+
 /// An HTTP server.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -33,6 +36,7 @@ pub(super) struct Server {
 pub(super) struct Conn {
     fd: Fd,
     queue: WriteQueue,
+    sent_bytes: usize,
     reading: bool,
     /// The client sends no more: there is nothing to wait for on that side.
     ended: bool,
@@ -136,6 +140,7 @@ impl<W: Waiting> Engine<W> {
                 reading: true,
                 ended: false,
                 closing: false,
+                sent_bytes: 0,
                 interest: Interest::READ,
             },
         );
@@ -178,6 +183,7 @@ impl<W: Waiting> Engine<W> {
             && !open.closing
         {
             let was_empty = open.queue.is_empty();
+            open.sent_bytes = open.sent_bytes.saturating_add(data.len());
             open.queue.push(data);
             if was_empty {
                 self.flush_conn_now(conn);
@@ -243,8 +249,16 @@ impl<W: Waiting> Engine<W> {
     }
 
     pub(super) fn drop_conn(&mut self, conn: ConnId) {
+        let sent_bytes = self.end_conn(conn);
+        if sent_bytes >= MUCH_BYTES {
+            alloc::trim();
+        }
+    }
+
+    /// Returns how much it was sent.
+    fn end_conn(&mut self, conn: ConnId) -> usize {
         let Some(open) = self.conns.remove(&conn) else {
-            return;
+            return 0;
         };
         self.waiting
             .forget(Source::Conn(conn), &open.fd, open.interest);
@@ -259,8 +273,10 @@ impl<W: Waiting> Engine<W> {
                 }
             }
         }
+        let sent_bytes = open.sent_bytes;
         drop(open);
         self.answer(Input::ConnClosed { conn });
+        sent_bytes
     }
 
     /// Writes what is queued for a client before the daemon ends, if it is taken soon.
