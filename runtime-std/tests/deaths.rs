@@ -67,6 +67,14 @@ impl Programs {
         }
     }
 
+    /// So many that they are not all looked at for each signal, and all were looked at.
+    fn start_many() -> Self {
+        let mut programs = Self::start(200);
+        programs.engine.child_ended(None);
+        programs.wake();
+        programs
+    }
+
     /// Ends one of them, and waits until the kernel has it as dead.
     fn kill(&self, at: usize) -> Pid {
         let pid = self.pids[at];
@@ -156,9 +164,7 @@ fn one_signal_stands_for_all_who_died() {
 
 #[test]
 fn among_many_who_is_named_is_found_at_once_and_the_rest_soon() {
-    let mut programs = Programs::start(200);
-    programs.engine.child_ended(None);
-    programs.wake();
+    let mut programs = Programs::start_many();
     let named = programs.kill(0);
     programs.kill(199);
     programs.engine.child_ended(Some(named));
@@ -169,9 +175,7 @@ fn among_many_who_is_named_is_found_at_once_and_the_rest_soon() {
 
 #[test]
 fn whose_output_ends_is_found_though_no_signal_names_it() {
-    let mut programs = Programs::start(200);
-    programs.engine.child_ended(None);
-    programs.wake();
+    let mut programs = Programs::start_many();
     let named = programs.kill(0);
     programs.kill(100);
     programs.kill(199);
@@ -184,9 +188,7 @@ fn whose_output_ends_is_found_though_no_signal_names_it() {
 
 #[test]
 fn among_many_who_died_all_are_looked_at() {
-    let mut programs = Programs::start(200);
-    programs.engine.child_ended(None);
-    programs.wake();
+    let mut programs = Programs::start_many();
     for at in 0..6 {
         programs.kill(199 - at);
     }

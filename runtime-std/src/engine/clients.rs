@@ -249,16 +249,8 @@ impl<W: Waiting> Engine<W> {
     }
 
     pub(super) fn drop_conn(&mut self, conn: ConnId) {
-        let sent_bytes = self.end_conn(conn);
-        if sent_bytes >= MUCH_BYTES {
-            alloc::trim();
-        }
-    }
-
-    /// Returns how much it was sent.
-    fn end_conn(&mut self, conn: ConnId) -> usize {
         let Some(open) = self.conns.remove(&conn) else {
-            return 0;
+            return;
         };
         self.waiting
             .forget(Source::Conn(conn), &open.fd, open.interest);
@@ -276,7 +268,9 @@ impl<W: Waiting> Engine<W> {
         let sent_bytes = open.sent_bytes;
         drop(open);
         self.answer(Input::ConnClosed { conn });
-        sent_bytes
+        if sent_bytes >= MUCH_BYTES {
+            alloc::trim();
+        }
     }
 
     /// Writes what is queued for a client before the daemon ends, if it is taken soon.
